@@ -1,0 +1,32 @@
+# Every verb of the project. Each target sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 4
+
+.PHONY: setup check test bench docs clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml requirements.lock
+	GRAPPE_SETUP_DEV=1 ./grappe --version
+	touch $@
+
+check: setup            ## lint, types, layers, dead links
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_links.py
+
+test: setup             ## every test this machine can run
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+bench: setup            ## the figures of docs/performance.md
+	$(BIN)/python -m bench
+
+docs: setup             ## run what the docs show, check their links
+	$(BIN)/python tools/check_links.py
+	$(BIN)/python -m pytest tests/docs
+
+clean:
+	rm -rf .venv build dist src/*.egg-info

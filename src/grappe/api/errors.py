@@ -1,0 +1,196 @@
+"""API errors: one exception that carries a Kubernetes `Status`.
+
+The constructors give the code, reason and message Kubernetes gives
+(https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/;
+message forms as in apimachinery's api/errors package).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from grappe.api import Object
+
+
+class Cause(NamedTuple):
+    """One thing wrong with one field, as in `Status.details.causes`.
+
+    `reason` is FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
+    FieldValueDuplicate, FieldValueForbidden, FieldValueTooLong, FieldValueTooMany,
+    FieldValueTypeInvalid, FieldValueNotFound or FieldManagerConflict. `message` is the full text
+    Kubernetes puts there, such as `Required value` or `Invalid value: -1: must be …`.
+    """
+
+    field: str
+    reason: str
+    message: str
+
+
+class ApiError(Exception):
+    """An answer other than success, with its `Status` object."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        details: Object | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+        self.headers = headers
+
+    def status(self) -> Object:
+        """The `Status` object that goes over the wire."""
+        body: Object = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+        }
+        if self.details:
+            body["details"] = self.details
+        body["code"] = self.code
+        return body
+
+    @classmethod
+    def from_status(cls, code: int, status: Object) -> ApiError:
+        """The error a server answered with; `status` may be incomplete or no Status at all."""
+        return cls(
+            int(status.get("code") or code),
+            str(status.get("reason") or ""),
+            str(status.get("message") or f"the server answered {code}"),
+            status.get("details"),
+        )
+
+
+def _qualified(resource: str, group: str) -> str:
+    return f"{resource}.{group}" if group else resource
+
+
+def not_found(resource: str, name: str, group: str = "") -> ApiError:
+    message = f'{_qualified(resource, group)} "{name}" not found'
+    details: Object = {"name": name}
+    if group:
+        details["group"] = group
+    details["kind"] = resource
+    return ApiError(404, "NotFound", message, details)
+
+
+def already_exists(resource: str, name: str, group: str = "") -> ApiError:
+    message = f'{_qualified(resource, group)} "{name}" already exists'
+    details: Object = {"name": name}
+    if group:
+        details["group"] = group
+    details["kind"] = resource
+    return ApiError(409, "AlreadyExists", message, details)
+
+
+def conflict(resource: str, name: str, why: str, group: str = "") -> ApiError:
+    message = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {why}'
+    details: Object = {"name": name}
+    if group:
+        details["group"] = group
+    details["kind"] = resource
+    return ApiError(409, "Conflict", message, details)
+
+
+OBJECT_MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def invalid(kind: str, name: str, causes: Iterable[Cause], group: str = "") -> ApiError:
+    """422 with one cause for each wrong field."""
+    found = list(causes)
+    texts = [f"{c.field}: {c.message}" for c in found]
+    told = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    details: Object = {"name": name}
+    if group:
+        details["group"] = group
+    details["kind"] = kind
+    details["causes"] = [
+        {"reason": c.reason, "message": c.message, "field": c.field} for c in found
+    ]
+    return ApiError(
+        422, "Invalid", f'{_qualified(kind, group)} "{name}" is invalid: {told}', details
+    )
+
+
+def bad_request(message: str) -> ApiError:
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def forbidden(resource: str, name: str, why: str, group: str = "") -> ApiError:
+    subject = f'{_qualified(resource, group)} "{name}"' if name else _qualified(resource, group)
+    details: Object = {}
+    if name:
+        details["name"] = name
+    if group:
+        details["group"] = group
+    details["kind"] = resource
+    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
+
+
+def gone(message: str) -> ApiError:
+    """410: the revision asked for is no longer held; the client must list again."""
+    return ApiError(410, "Expired", message)
+
+
+def method_not_allowed(resource: str, group: str, method: str) -> ApiError:
+    return ApiError(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        {"group": group, "kind": resource} if resource else None,
+    )
+
+
+def not_acceptable(message: str) -> ApiError:
+    return ApiError(406, "NotAcceptable", message)
+
+
+def unsupported_media_type(message: str) -> ApiError:
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def too_large(message: str) -> ApiError:
+    return ApiError(413, "RequestEntityTooLarge", message)
+
+
+def too_many_requests(message: str, retry_after: int) -> ApiError:
+    return ApiError(
+        429,
+        "TooManyRequests",
+        message,
+        {"retryAfterSeconds": retry_after},
+        [("Retry-After", str(retry_after))],
+    )
+
+
+def internal(message: str) -> ApiError:
+    return ApiError(
+        500,
+        "InternalError",
+        f"Internal error occurred: {message}",
+        {"causes": [{"message": message}]},
+    )
+
+
+def unavailable(message: str) -> ApiError:
+    return ApiError(503, "ServiceUnavailable", message)
+
+
+def timeout(message: str, retry_after: int = 1) -> ApiError:
+    return ApiError(504, "Timeout", message, {"retryAfterSeconds": retry_after})

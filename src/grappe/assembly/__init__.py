@@ -1,0 +1,1 @@
+"""One short module for each process role: which parts run together. No logic of its own."""

@@ -1,0 +1,50 @@
+"""Time as a value that can be passed in, so that decisions can be tested and replayed."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the current time comes from."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def rfc3339(timestamp: float) -> str:
+    """`metav1.Time`: whole seconds in UTC, as in `2026-01-31T12:00:00Z`."""
+    return datetime.fromtimestamp(int(timestamp), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_micro(timestamp: float) -> str:
+    """`metav1.MicroTime`: microseconds in UTC, as in `2026-01-31T12:00:00.000000Z`."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> float:
+    """Seconds since the epoch of a `Time` or `MicroTime`; ValueError when it is neither."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,1 @@
+"""What people type: parses, prints, calls assembly. No cluster logic."""
