@@ -1,0 +1,154 @@
+"""The vocabulary of the API server's parts.
+
+The registry defines it; authentication, authorization, admission, discovery and custom resources
+are written against it, and `grappe.apiserver.server` puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from grappe.api import Object
+from grappe.api.resources import Resource
+from grappe.apiserver.http.messages import Request, Response, User
+
+if TYPE_CHECKING:
+    from grappe.api.schema import Schema
+
+
+class ScalePaths(NamedTuple):
+    """Where the `scale` subresource finds its values, as JSON paths such as `.spec.replicas`.
+
+    `selector` is empty where the resource names none (custom resources only).
+    """
+
+    spec_replicas: str
+    status_replicas: str
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedResource:
+    """One version of one resource as it is served, built in or custom.
+
+    `bucket` is where its records are: the same for every version and, for events, both groups.
+    Stored bodies are in the form of `storage_version`; `to_storage` and `from_storage` convert
+    (None: the form is the same, only `apiVersion` differs). `columns` are the printer columns of
+    a custom resource (`additionalPrinterColumns` as in its definition; None: built in).
+    `selectable_fields` are a custom resource's own, as JSON paths such as `.spec.color`.
+    `definition` is the uid of the CustomResourceDefinition it comes from; empty: built in.
+    """
+
+    resource: Resource
+    schema: Schema
+    bucket: str
+    storage_version: str
+    to_storage: Callable[[Object], Object] | None = None
+    from_storage: Callable[[Object], Object] | None = None
+    scale: ScalePaths | None = None
+    columns: tuple[Object, ...] | None = None
+    selectable_fields: tuple[str, ...] = ()
+    definition: str = ""
+    deprecation_warning: str = ""
+
+    @property
+    def custom(self) -> bool:
+        return bool(self.definition)
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """What a request asks for, in the terms authorization uses.
+
+    For a path outside `/api/VERSION/…` and `/apis/GROUP/VERSION/…`, `resource_request` is false,
+    `verb` is the lower-case method and everything else but `path` and `query` is empty. Else
+    `verb` is get, list, watch, create, update, patch, delete or deletecollection; `plural` and
+    `subresource` are as in the path, whether or not such a thing is served (`served` is None when
+    it is not). `tail` is what follows a subresource in the path (`proxy/TAIL`). A list or watch
+    that selects exactly one `metadata.name` has that `name`.
+    """
+
+    verb: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    resource_request: bool = False
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    plural: str = ""
+    name: str = ""
+    subresource: str = ""
+    tail: str = ""
+    served: ServedResource | None = None
+
+    @property
+    def resource(self) -> Resource | None:
+        return self.served.resource if self.served else None
+
+
+Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+
+
+@dataclass(slots=True)
+class AdmissionRequest:
+    """One write on its way to the store.
+
+    `obj` is the new object (of the subresource, for `binding`, `eviction`, `scale`…) with
+    defaults applied, and may be changed in place or replaced; None for DELETE. `old` is the live
+    object, never to be changed; None for CREATE. Both carry `apiVersion` and `kind`.
+    `namespace` and `name` are final, except that `name` is empty while a `generateName` is
+    pending. `warnings` are sent to the client as `Warning` headers.
+    """
+
+    operation: Operation
+    info: RequestInfo
+    served: ServedResource
+    user: User
+    obj: Object | None
+    old: Object | None
+    namespace: str
+    name: str
+    dry_run: bool = False
+    options: Object = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Authentication(Protocol):
+    def authenticate(self, request: Request) -> User:
+        """Who asks (an anonymous user where that is allowed); ApiError 401."""
+        ...
+
+
+class Authorization(Protocol):
+    def authorize(self, user: User, info: RequestInfo) -> None:
+        """Return if allowed; ApiError 403 with Kubernetes' message."""
+        ...
+
+
+class Admission(Protocol):
+    """Both raise ApiError to refuse. They are called without a suspension before the write when
+    they themselves do not suspend, so that what they counted still holds when it is queued."""
+
+    async def admit(self, request: AdmissionRequest) -> None:
+        """First phase: may change `request.obj` (service-account, default storage class…)."""
+        ...
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        """Second phase, after the object was validated: may only refuse (quota…)."""
+        ...
+
+
+class Discovery(Protocol):
+    def answer(self, request: Request) -> Response | None:
+        """`/api`, `/apis…`, `/version`, `/openapi/…`; None: the path is not discovery's."""
+        ...
+
+
+class CustomResources(Protocol):
+    """What CustomResourceDefinitions serve at this moment."""
+
+    def lookup(self, group: str, version: str, plural: str) -> ServedResource | None: ...
+
+    def served(self) -> Iterable[ServedResource]: ...
