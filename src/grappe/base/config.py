@@ -73,7 +73,7 @@ class ClusterConfig:
 
     @property
     def node_name(self) -> str:
-        return self.name
+        return f"grappe-{self.name}"
 
     # -- names of things on the host: all carry the slot or the name, so delete finds them ------
     @property

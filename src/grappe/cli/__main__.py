@@ -1,0 +1,5 @@
+"""`python -m grappe.cli`."""
+
+from grappe.cli import main
+
+main()

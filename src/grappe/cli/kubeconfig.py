@@ -1,0 +1,24 @@
+"""`grappe kubeconfig`."""
+
+from __future__ import annotations
+
+import click
+
+from grappe.cli.options import cluster_option
+
+
+@click.command()
+@cluster_option
+@click.option("--path", is_flag=True, help="Print where it is instead.")
+def command(name: str, path: bool) -> None:
+    """Print the cluster's kubeconfig (the administrator's).
+
+    For one shell: export KUBECONFIG=$(grappe kubeconfig --path)
+    """
+    from grappe.assembly import cluster
+
+    config = cluster.load(name)
+    if path:
+        click.echo(config.kubeconfig)
+    else:
+        click.echo(config.kubeconfig.read_text(), nl=False)
