@@ -1,0 +1,10 @@
+"""The patches that need no ownership: JSON patch, JSON merge patch, strategic merge patch.
+
+Pure: the document patched is never changed, and the result may share unchanged parts with it.
+Must never know a kind by name; what is special about a field comes from its schema.
+"""
+
+from grappe.api.patch.json_patch import json_patch
+from grappe.api.patch.merge_patch import merge_patch
+
+__all__ = ["json_patch", "merge_patch"]

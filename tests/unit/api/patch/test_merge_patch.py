@@ -1,0 +1,47 @@
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grappe.api.errors import ApiError
+from grappe.api.patch import merge_patch
+
+
+@pytest.mark.parametrize(
+    ("doc", "patch", "expected"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ],
+)
+def test_rfc_7386_examples(
+    doc: dict[str, Any], patch: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    before = copy.deepcopy(doc)
+    assert merge_patch(doc, patch) == expected
+    assert doc == before
+
+
+def test_a_patch_that_is_no_object_is_refused() -> None:
+    with pytest.raises(ApiError):
+        merge_patch({}, [])
+
+
+objects = st.recursive(
+    st.none() | st.integers() | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda v: isinstance(v, dict))
+
+
+@given(objects, objects)
+def test_merging_twice_changes_nothing_more(doc: dict[str, Any], patch: dict[str, Any]) -> None:
+    once = merge_patch(doc, patch)
+    assert merge_patch(once, patch) == once
