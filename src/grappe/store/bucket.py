@@ -1,0 +1,156 @@
+"""One bucket in memory: its records in key order, its field indexes, and its recent history.
+
+Only committed state lives here. Plain data structures; no I/O, no event loop.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from grappe.store.interface import CompactedError, Event, Record
+
+_EVENT_OVERHEAD = 300
+"""Bytes an event costs besides its body: the event, its record, its labels and fields."""
+
+
+class Bucket:
+    """The committed records of one resource.
+
+    `floor` is the oldest revision this bucket can still speak about: its state at `floor` and
+    every event above it are known. `history_bytes` is what those events weigh.
+    """
+
+    __slots__ = ("_history", "_indexes", "_keys", "floor", "history_bytes", "records")
+
+    def __init__(self, indexed_fields: Iterable[str] = (), floor: int = 0) -> None:
+        self.records: dict[str, Record] = {}
+        self._keys: list[str] = []
+        self._indexes: dict[str, dict[str, set[str]]] = {field: {} for field in indexed_fields}
+        self._history: deque[Event] = deque()
+        self.floor = floor
+        self.history_bytes = 0
+
+    # -- reading ---------------------------------------------------------------------------------
+    def select(self, prefix: str, after: str) -> list[Record]:
+        """Records whose key starts with `prefix` and is above `after`, in key order."""
+        records = self.records
+        if not prefix and not after:
+            return [records[key] for key in self._keys]
+        start, end = _span(self._keys, prefix, after)
+        return [records[key] for key in self._keys[start:end]]
+
+    def select_at(self, prefix: str, after: str, revision: int) -> list[Record]:
+        """The same at an older revision, by taking newer events back; CompactedError."""
+        if revision < self.floor:
+            raise CompactedError(self.floor)
+        state: dict[str, Record | None] = {}
+        for event in reversed(self._history):
+            if event.record.revision <= revision:
+                break
+            state[event.record.key] = event.previous
+        if not state:
+            return self.select(prefix, after)
+        merged = {record.key: record for record in self.select(prefix, after)}
+        for key, record in state.items():
+            if not key.startswith(prefix) or (after and key <= after):
+                continue
+            if record is None:
+                merged.pop(key, None)
+            else:
+                merged[key] = record
+        return [merged[key] for key in sorted(merged)]
+
+    def by_field(self, field: str, value: str) -> list[Record]:
+        """Records with that field value, in key order; a scan when the field has no index."""
+        index = self._indexes.get(field)
+        if index is not None:
+            return [self.records[key] for key in sorted(index.get(value, ()))]
+        records = self.records
+        return [records[key] for key in self._keys if records[key].fields.get(field) == value]
+
+    def events_after(self, revision: int) -> list[Event]:
+        """Every event above `revision`, oldest first; CompactedError when some are gone."""
+        if revision < self.floor:
+            raise CompactedError(self.floor)
+        found: list[Event] = []
+        for event in reversed(self._history):
+            if event.record.revision <= revision:
+                break
+            found.append(event)
+        found.reverse()
+        return found
+
+    def history_length(self) -> int:
+        """How many events are kept."""
+        return len(self._history)
+
+    # -- writing ---------------------------------------------------------------------------------
+    def apply(self, event: Event) -> None:
+        """Make a committed event the newest state."""
+        record = event.record
+        key = record.key
+        old = self.records.get(key)
+        if event.type == "DELETED":
+            if old is not None:
+                del self.records[key]
+                del self._keys[bisect_left(self._keys, key)]
+        else:
+            if old is None:
+                insort(self._keys, key)
+            self.records[key] = record
+        for field, index in self._indexes.items():
+            before = old.fields.get(field) if old is not None else None
+            now = record.fields.get(field) if event.type != "DELETED" else None
+            if before == now:
+                continue
+            if before is not None:
+                keys = index[before]
+                keys.discard(key)
+                if not keys:
+                    del index[before]
+            if now is not None:
+                index.setdefault(now, set()).add(key)
+        self._history.append(event)
+        self.history_bytes += len(record.body) + _EVENT_OVERHEAD
+
+    def load(self, records: dict[str, Record], history: Iterable[Event]) -> None:
+        """Fill an empty bucket with a whole state at once (after a restart)."""
+        self.records = records
+        self._keys = sorted(records)
+        for field, index in self._indexes.items():
+            for key, record in records.items():
+                value = record.fields.get(field)
+                if value is not None:
+                    index.setdefault(value, set()).add(key)
+        self._history.extend(history)
+        self.history_bytes = sum(len(e.record.body) + _EVENT_OVERHEAD for e in self._history)
+
+    def trim(self, max_bytes: int, max_events: int, up_to: int) -> Iterator[int]:
+        """Forget history beyond the bounds, and everything at or below revision `up_to`.
+
+        Yields the revisions that nothing needs any more: those an event had replaced, and
+        deletions themselves.
+        """
+        history = self._history
+        while history and (
+            self.history_bytes > max_bytes
+            or len(history) > max_events
+            or history[0].record.revision <= up_to
+        ):
+            event = history.popleft()
+            self.history_bytes -= len(event.record.body) + _EVENT_OVERHEAD
+            self.floor = event.record.revision
+            if event.previous is not None:
+                yield event.previous.revision
+            if event.type == "DELETED":
+                yield event.record.revision
+
+
+def _span(keys: list[str], prefix: str, after: str) -> tuple[int, int]:
+    """Where the keys with `prefix` and above `after` begin and end."""
+    start = bisect_left(keys, prefix) if prefix > after else bisect_right(keys, after)
+    if not prefix:
+        return start, len(keys)
+    return start, bisect_left(keys, prefix[:-1] + chr(ord(prefix[-1]) + 1), lo=start)
