@@ -190,7 +190,8 @@ class JournalFile:
             total = self._db.execute("PRAGMA page_count").fetchone()[0]
             if free < 256 or free * 4 < total:
                 return False
-            self._db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            # A script, because execute() stops this statement after its first page.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
         except sqlite3.Error as error:
             log.warning("cannot shrink %s: %s", self._path, error)
             return False

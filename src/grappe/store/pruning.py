@@ -18,7 +18,7 @@ from grappe.store.journal import JournalFile, Row
 
 log = logging.getLogger("grappe.store")
 
-_SLICE_ROWS = 200
+_SLICE_ROWS = 100
 _SLICE_PAGES = 100
 _IDLE_SECONDS = 0.1
 _PAUSE_SECONDS = 0.005
