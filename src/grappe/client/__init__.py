@@ -3,3 +3,24 @@
 Controllers, the node agent and platform features reach a cluster through this and nothing else.
 Must never import the server's packages: it works against any Kubernetes.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grappe.client.rest import RestClient
+
+
+def connect(kubeconfig_path: Path | None = None, context: str | None = None) -> RestClient:
+    """A client for one context of a kubeconfig; without a path, of the default files or the pod.
+
+    UserError when there is none or it cannot be used. Nothing is sent yet. `close` it when done.
+    """
+    # Loaded here, so that `grappe.client.interface` alone stays cheap to import.
+    from grappe.client import kubeconfig
+    from grappe.client.https import HttpsTransport
+    from grappe.client.rest import RestClient
+
+    return RestClient(HttpsTransport(kubeconfig.load(kubeconfig_path, context)))

@@ -1,0 +1,210 @@
+"""The Transport that reaches an API server over HTTPS (or HTTP, as with `kubectl proxy`)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote, urlencode, urlsplit
+
+from grappe.base.errors import UserError
+from grappe.client.connection import Connection, open_connection
+from grappe.client.interface import Answer, TransportError
+from grappe.client.settings import ConnectionSettings
+from grappe.client.status import error_of
+
+_TOKEN_FILE_SECONDS = 60.0
+
+
+class HttpsTransport:
+    """Keeps idle connections for the next request; each stream has a connection of its own.
+
+    `limit` bounds the requests under way at once (streams not counted); more wait their turn.
+    `timeout` is in seconds, for one whole answer, and for the head of a stream.
+    """
+
+    def __init__(
+        self, settings: ConnectionSettings, *, limit: int = 32, timeout: float = 30.0
+    ) -> None:
+        url = urlsplit(settings.server)
+        if url.scheme not in ("https", "http") or not url.hostname:
+            raise UserError(
+                f"{settings.server!r} is no URL of an API server",
+                "it should look like https://HOST:PORT",
+            )
+        self._settings = settings
+        self._host = url.hostname
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._authority = url.netloc.rpartition("@")[2]
+        self._prefix = url.path.rstrip("/")
+        self._tls = _tls_context(settings) if url.scheme == "https" else None
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(limit)
+        self._idle: list[Connection] = []
+        self._token = settings.token
+        self._token_read = float("-inf")
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Answer:
+        """One request, one whole answer, whatever its status; TransportError when none came."""
+        target, sent = self._target(path, query), self._headers(headers)
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._exchange(method, target, sent, body)
+            except TimeoutError:
+                raise TransportError(
+                    f"{self._authority} did not answer within {self._timeout:g} s"
+                ) from None
+
+    async def stream(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[bytes]:
+        """GET, then yield whole lines without their line feeds until the server ends it."""
+        connection: Connection | None = None
+        try:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    connection = await self._connect()
+                    target, sent = self._target(path, query), self._headers(headers)
+                    head = await connection.send("GET", target, sent)
+                    if head.status != 200:
+                        raise error_of(head.status, await connection.read_all())
+            except TimeoutError:
+                raise TransportError(
+                    f"{self._authority} did not answer within {self._timeout:g} s"
+                ) from None
+            rest: list[bytes] = []
+            while piece := await connection.read():
+                first, *others = piece.split(b"\n")
+                rest.append(first)
+                if others:
+                    yield b"".join(rest)
+                    for line in others[:-1]:
+                        yield line
+                    rest = [others[-1]]
+            if last := b"".join(rest):
+                yield last
+        finally:
+            if connection is not None:
+                connection.close()
+
+    async def close(self) -> None:
+        """Close idle connections; those in use end with their exchange."""
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    # -- within --------------------------------------------------------------------------
+    async def _exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return await self._exchange_on(connection, method, target, headers, body)
+            except TransportError:
+                # The server may have closed an idle connection just as we used it. Only a read
+                # may be repeated: of a write we cannot know whether it happened.
+                if method != "GET":
+                    raise
+        return await self._exchange_on(await self._connect(), method, target, headers, body)
+
+    async def _exchange_on(
+        self,
+        connection: Connection,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Answer:
+        try:
+            head = await connection.send(method, target, headers, body)
+            answer = Answer(head.status, head.headers, await connection.read_all())
+        except BaseException:
+            connection.close()
+            raise
+        if connection.reusable and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return answer
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> Connection:
+        if self._closed:
+            raise TransportError("the client is closed")
+        return await open_connection(
+            self._host, self._port, self._tls, server_name=self._settings.tls_server_name
+        )
+
+    def _target(self, path: str, query: Mapping[str, str]) -> str:
+        if not query:
+            return self._prefix + path
+        return f"{self._prefix}{path}?{urlencode(query, quote_via=quote)}"
+
+    def _headers(self, given: Mapping[str, str]) -> dict[str, str]:
+        headers = {"host": self._authority, "user-agent": "grappe", **given}
+        if token := self._current_token():
+            headers["authorization"] = f"Bearer {token}"
+        return headers
+
+    def _current_token(self) -> str:
+        path = self._settings.token_file
+        if path is not None and time.monotonic() - self._token_read > _TOKEN_FILE_SECONDS:
+            try:
+                self._token = path.read_text().strip()
+                self._token_read = time.monotonic()
+            except OSError as error:
+                if not self._token:
+                    raise TransportError(f"token file {path}: {error.strerror}") from error
+        return self._token
+
+
+def _tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        if settings.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif settings.ca is not None:
+            context.load_verify_locations(cadata=settings.ca.decode("ascii"))
+        else:
+            context.load_default_certs()
+        if settings.client_certificate is not None and settings.client_key is not None:
+            _load_client_certificate(context, settings.client_certificate, settings.client_key)
+    except (ssl.SSLError, ValueError) as error:
+        raise UserError(
+            f"the certificates for {settings.server} cannot be used: {error}",
+            "write the kubeconfig anew",
+        ) from error
+    return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """OpenSSL wants a file; one in memory keeps the key off the disk."""
+    descriptor = os.memfd_create("client-certificate")
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(certificate.rstrip() + b"\n" + key)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
