@@ -214,14 +214,12 @@ def test_a_lock_left_behind_is_overtaken(tmp_path):
     assert not lock.exists()
 
 
-def _merge(path: Path, name: str) -> None:
-    merge_context(path, name, config())
-
-
 def test_programs_that_write_at_once_lose_nothing(tmp_path):
     path = tmp_path / "config"
     context = multiprocessing.get_context("forkserver")
-    writers = [context.Process(target=_merge, args=(path, f"c{n}")) for n in range(4)]
+    writers = [
+        context.Process(target=merge_context, args=(path, f"c{n}", config())) for n in range(4)
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
