@@ -1,0 +1,51 @@
+"""Everything that controls access, put together for the server."""
+
+from __future__ import annotations
+
+from grappe.apiserver.auth.authenticator import Authenticator
+from grappe.apiserver.auth.authorizer import Authorizer
+from grappe.apiserver.auth.impersonation import impersonate, impersonates
+from grappe.apiserver.auth.jwt import SigningKey
+from grappe.apiserver.auth.rbac.evaluator import RbacEvaluator
+from grappe.apiserver.auth.rbac.index import RbacIndex
+from grappe.apiserver.auth.reviews import Reviews
+from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
+from grappe.apiserver.auth.token_request import TokenRequests
+from grappe.apiserver.http.messages import Request, User
+from grappe.apiserver.registry.interface import RequestInfo
+from grappe.base.clock import Clock
+from grappe.store.interface import Store
+
+
+class Access:
+    """The registry's Authentication and Authorization, and the answers to reviews and token
+    requests. `start` before the first request: it reads roles and bindings."""
+
+    def __init__(self, store: Store, clock: Clock, signing_key: bytes) -> None:
+        """`signing_key` is the PEM of the cluster's service-account key."""
+        self._store = store
+        self.rbac = RbacIndex()
+        self.evaluator = RbacEvaluator(self.rbac)
+        self.authorizer = Authorizer(self.evaluator)
+        self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
+        self.reviews = Reviews(self.authorizer, self.tokens)
+        self.token_requests = TokenRequests(store, self.tokens)
+        self._authenticator = Authenticator(self.tokens)
+
+    def start(self) -> None:
+        self.rbac.start(self._store)
+
+    def stop(self) -> None:
+        self.rbac.stop()
+
+    def authenticate(self, request: Request) -> User:
+        """Who asks, or who they asked to be; ApiError 401, or 403 for an impersonation that is
+        not allowed."""
+        user = self._authenticator.authenticate(request)
+        if impersonates(request.headers):
+            return impersonate(user, request.headers, self.authorizer)
+        return user
+
+    def authorize(self, user: User, info: RequestInfo) -> None:
+        """Return if allowed; ApiError 403."""
+        self.authorizer.authorize(user, info)

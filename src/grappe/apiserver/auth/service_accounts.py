@@ -1,0 +1,176 @@
+"""Service-account tokens: what they claim, and whether that is still so.
+
+A bound token ends with its service account, and with the pod, secret or node it was issued for:
+the uids it claims are compared with the live objects at every request.
+https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
+from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
+from grappe.apiserver.auth.names import service_account_groups, service_account_user
+from grappe.apiserver.http.messages import User
+from grappe.base.clock import Clock
+from grappe.store.interface import Record, Store
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+DEFAULT_AUDIENCES = (ISSUER,)
+_LEEWAY = 60  # seconds a token may be ahead of us, or behind: as kube-apiserver allows
+_REMEMBERED = 10_000
+_EXTRA = "authentication.kubernetes.io/"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An object a token depends on: alive while the object of that name has that uid."""
+
+    resource: Resource
+    key: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A verified token. `expires` is in seconds since the epoch."""
+
+    user: User
+    audiences: tuple[str, ...]
+    not_before: float
+    expires: float
+    bound: tuple[Bound, ...]
+
+
+class ServiceAccountTokens:
+    """Issues tokens and tells whose a token is. Signatures are checked once per token."""
+
+    def __init__(self, key: SigningKey, store: Store, clock: Clock) -> None:
+        self._key = key
+        self._store = store
+        self._clock = clock
+        self._verified: dict[str, Token] = {}
+        self._uids: dict[tuple[str, str], tuple[Record, str]] = {}
+
+    # -- issuing -------------------------------------------------------------------------------
+    def issue(
+        self,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        audiences: Sequence[str],
+        seconds: int,
+        bound: Claims | None = None,
+    ) -> tuple[str, float]:
+        """A token for a service account, and when it expires.
+
+        `bound` holds further private claims: `{"pod": {"name": …, "uid": …}, "node": …}`.
+        """
+        now = int(self._clock.now())
+        claims: Claims = {
+            "aud": list(audiences),
+            "exp": now + seconds,
+            "iat": now,
+            "iss": ISSUER,
+            "jti": str(uuid.uuid4()),
+            "kubernetes.io": {
+                "namespace": namespace,
+                **(bound or {}),
+                "serviceaccount": {"name": name, "uid": uid},
+            },
+            "nbf": now,
+            "sub": service_account_user(namespace, name),
+        }
+        return self._key.sign(claims), float(now + seconds)
+
+    def jwk(self) -> dict[str, str]:
+        """The public key tokens are verified with."""
+        return self._key.jwk()
+
+    # -- verifying -----------------------------------------------------------------------------
+    def verify(
+        self, token: str, audiences: Sequence[str] = DEFAULT_AUDIENCES
+    ) -> tuple[User, list[str]]:
+        """The token's user and which of `audiences` it is for; TokenError when it is not valid
+        (any more), or for none of them."""
+        found = self._verified.get(token)
+        if found is None:
+            found = read_token(self._key.verify(token))
+            if len(self._verified) >= _REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = found
+        now = self._clock.now()
+        if now > found.expires + _LEEWAY:
+            self._verified.pop(token, None)
+            raise TokenError("service account token has expired")
+        if now < found.not_before - _LEEWAY:
+            raise TokenError("service account token is not valid yet")
+        shared = [audience for audience in audiences if audience in found.audiences]
+        if not shared:
+            raise TokenError("token audiences are not among those asked for")
+        for bound in found.bound:
+            if self.uid(bound.resource, bound.key) != bound.uid:
+                raise TokenError("service account token has been invalidated")
+        return found.user, shared
+
+    def uid(self, resource: Resource, key: str) -> str:
+        """The uid of a live object; empty when there is none."""
+        record = self._store.get(resource.bucket, key)
+        if record is None:
+            return ""
+        place = (resource.bucket, key)
+        known = self._uids.get(place)
+        if known is not None and known[0] is record:
+            return known[1]
+        uid: str = orjson.loads(b"{" + record.body)["metadata"]["uid"]
+        if len(self._uids) >= _REMEMBERED:
+            self._uids.clear()
+        self._uids[place] = (record, uid)
+        return uid
+
+
+_BOUND_KINDS = {"pod": PODS, "secret": SECRETS, "node": NODES}
+
+
+def read_token(claims: Claims) -> Token:
+    """What a token with a good signature says; TokenError when it is not a service account's."""
+    try:
+        private = claims["kubernetes.io"]
+        namespace, account = private["namespace"], private["serviceaccount"]
+        name, uid = account["name"], account["uid"]
+        audience = claims["aud"]
+        expires, not_before = float(claims["exp"]), float(claims.get("nbf", 0))
+        extra: dict[str, tuple[str, ...]] = {}
+        if claims.get("jti"):
+            extra[_EXTRA + "credential-id"] = (f"JTI={claims['jti']}",)
+        bound = [Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid)]
+        for kind, resource in _BOUND_KINDS.items():
+            if kind not in private:
+                continue
+            who, its_uid = private[kind]["name"], private[kind]["uid"]
+            if kind != "secret":
+                extra[f"{_EXTRA}{kind}-name"] = (who,)
+                extra[f"{_EXTRA}{kind}-uid"] = (its_uid,)
+            if kind == "node" and "pod" in private:
+                continue  # says where the pod ran; the token is bound to the pod
+            key = f"{namespace}/{who}" if resource.namespaced else who
+            bound.append(Bound(resource, key, its_uid))
+    except (KeyError, TypeError, ValueError):
+        raise TokenError("token lacks the claims of a service account") from None
+    user = service_account_user(namespace, name)
+    if claims.get("iss") != ISSUER or claims.get("sub") != user:
+        raise TokenError("token is not from this cluster")
+    groups = (*service_account_groups(namespace), "system:authenticated")
+    return Token(
+        User(user, groups, uid, extra),
+        tuple(audience) if isinstance(audience, list) else (audience,),
+        not_before,
+        expires,
+        tuple(bound),
+    )

@@ -1,0 +1,242 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grappe.api.errors import ApiError
+from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.jwt import SigningKey, TokenError
+from grappe.apiserver.auth.service_accounts import ISSUER, read_token
+from grappe.apiserver.http.messages import Request, User
+from grappe.base.clock import ManualClock
+
+from .conftest import Objects
+
+
+def asking(
+    token: str = "", certificate: tuple[str, tuple[str, ...]] | None = None, **headers: str
+) -> Request:
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    return Request("GET", "/api", "", headers, certificate=certificate)
+
+
+def refused(access: Access, token: str) -> None:
+    with pytest.raises(ApiError) as error:
+        access.authenticate(asking(token))
+    assert (error.value.code, error.value.message) == (401, "Unauthorized")
+
+
+@pytest.fixture
+async def account(objects: Objects) -> str:
+    return (await objects.put("v1", "ServiceAccount", "ci", "dev"))["metadata"]["uid"]
+
+
+def request_token(access: Access, **spec: object) -> str:
+    return access.token_requests.create("dev", "ci", {"spec": spec})["status"]["token"]
+
+
+async def test_a_certificate_says_name_and_groups(access: Access) -> None:
+    found = access.authenticate(asking(certificate=("jane", ("devs", "ops"))))
+    assert found == User("jane", ("devs", "ops", "system:authenticated"))
+
+
+async def test_no_credentials_are_the_anonymous_user(access: Access) -> None:
+    assert access.authenticate(asking()) == User("system:anonymous", ("system:unauthenticated",))
+
+
+async def test_an_in_process_request_brings_its_user(access: Access) -> None:
+    request = asking()
+    request.user = User("me")
+    assert access.authenticate(request) == User("me")
+
+
+async def test_a_good_certificate_wins_over_a_bad_token(access: Access) -> None:
+    assert access.authenticate(asking("nonsense", ("jane", ()))).name == "jane"
+
+
+@pytest.mark.parametrize("token", ["nonsense", "a.b.c", "\xff.\xff.\xff", "..", "e30.e30."])
+async def test_a_bad_token_is_refused(access: Access, token: str) -> None:
+    refused(access, token)
+
+
+async def test_a_service_account_token_says_who(access: Access, account: str) -> None:
+    found = access.authenticate(asking(request_token(access)))
+    assert found.name == "system:serviceaccount:dev:ci"
+    assert found.groups == (
+        "system:serviceaccounts",
+        "system:serviceaccounts:dev",
+        "system:authenticated",
+    )
+    assert found.uid == account
+    assert found.extra["authentication.kubernetes.io/credential-id"][0].startswith("JTI=")
+
+
+async def test_a_token_expires(access: Access, account: str, clock: ManualClock) -> None:
+    token = request_token(access, expirationSeconds=600)
+    access.authenticate(asking(token))
+    clock.advance(661)
+    refused(access, token)
+
+
+async def test_a_token_ends_with_its_service_account(
+    access: Access, account: str, objects: Objects
+) -> None:
+    token = request_token(access)
+    access.authenticate(asking(token))
+    await objects.delete("v1", "ServiceAccount", "ci", "dev")
+    refused(access, token)
+    await objects.put("v1", "ServiceAccount", "ci", "dev")
+    refused(access, token)
+
+
+async def test_a_bound_token_ends_with_its_pod(
+    access: Access, account: str, objects: Objects
+) -> None:
+    await objects.put("v1", "Node", "n1", uid="node-uid")
+    await objects.put(
+        "v1",
+        "Pod",
+        "web",
+        "dev",
+        uid="pod-uid",
+        spec={"serviceAccountName": "ci", "nodeName": "n1"},
+    )
+    token = request_token(
+        access, boundObjectRef={"kind": "Pod", "apiVersion": "v1", "name": "web", "uid": "pod-uid"}
+    )
+    extra = access.authenticate(asking(token)).extra
+    assert extra["authentication.kubernetes.io/pod-name"] == ("web",)
+    assert extra["authentication.kubernetes.io/node-uid"] == ("node-uid",)
+    await objects.delete("v1", "Node", "n1")
+    access.authenticate(asking(token))
+    await objects.delete("v1", "Pod", "web", "dev")
+    refused(access, token)
+
+
+async def test_a_token_for_others_is_not_for_us(access: Access, account: str) -> None:
+    token = request_token(access, audiences=["vault"])
+    refused(access, token)
+    assert access.tokens.verify(token, ["vault", "x"])[1] == ["vault"]
+
+
+async def test_a_token_of_another_cluster_is_refused(
+    access: Access, account: str, new_key: Callable[[], bytes]
+) -> None:
+    claims = {
+        "aud": [ISSUER],
+        "iss": ISSUER,
+        "exp": 2e9,
+        "sub": "system:serviceaccount:dev:ci",
+        "kubernetes.io": {"namespace": "dev", "serviceaccount": {"name": "ci", "uid": account}},
+    }
+    refused(access, SigningKey(new_key()).sign(claims))
+
+
+async def test_a_browser_may_send_its_token_as_a_websocket_protocol(
+    access: Access, account: str
+) -> None:
+    import base64
+
+    text = base64.urlsafe_b64encode(request_token(access).encode()).rstrip(b"=").decode()
+    protocols = f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{text}"
+    found = access.authenticate(asking(**{"sec-websocket-protocol": protocols}))
+    assert found.name == "system:serviceaccount:dev:ci"
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "message"),
+    [
+        ({"expirationSeconds": 5}, 422, "may not specify a duration less than 10 minutes"),
+        ({"expirationSeconds": 2**33}, 422, "may not specify a duration larger than 2^32 seconds"),
+        (
+            {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "x"}},
+            404,
+            'pods "x" not found',
+        ),
+        (
+            {"boundObjectRef": {"kind": "Job", "apiVersion": "batch/v1", "name": "x"}},
+            400,
+            "cannot bind token",
+        ),
+        (
+            {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "other"}},
+            400,
+            "different serviceaccount",
+        ),
+        (
+            {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "s", "uid": "?"}},
+            409,
+            "does not match the UID",
+        ),
+    ],
+)
+async def test_a_token_request_that_cannot_be_met_says_why(
+    access: Access, account: str, objects: Objects, spec, code, message
+) -> None:
+    await objects.put("v1", "Pod", "other", "dev", spec={"serviceAccountName": "default"})
+    await objects.put("v1", "Secret", "s", "dev")
+    with pytest.raises(ApiError) as error:
+        request_token(access, **spec)
+    assert error.value.code == code
+    assert message in error.value.message
+
+
+async def test_a_token_for_nobody_is_not_found(access: Access) -> None:
+    with pytest.raises(ApiError, match='serviceaccounts "ci" not found'):
+        request_token(access)
+
+
+json = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["kubernetes.io", "namespace", "serviceaccount", "name", "uid", "pod", "aud", "exp"]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["kubernetes.io", "aud", "exp", "nbf", "iss", "sub"]), json))
+def test_claims_of_any_shape_are_refused(claims: dict) -> None:
+    with pytest.raises(TokenError):
+        read_token(claims)
+
+
+async def test_impersonation_needs_the_verb(access: Access, objects: Objects) -> None:
+    headers = {"impersonate-user": "joe", "impersonate-group": "devs, ops"}
+    with pytest.raises(ApiError) as error:
+        access.authenticate(asking(certificate=("jane", ()), **headers))
+    assert error.value.message == (
+        'users "joe" is forbidden: User "jane" cannot impersonate resource "users" in API group '
+        '"" at the cluster scope'
+    )
+    rules = [{"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users", "groups"]}]
+    await objects.role("actor", rules)
+    await objects.bind("actor", {"kind": "User", "name": "jane"})
+    found = access.authenticate(asking(certificate=("jane", ()), **headers))
+    assert found == User("joe", ("devs", "ops", "system:authenticated"))
+
+
+async def test_an_impersonated_service_account_has_its_groups(access: Access) -> None:
+    headers = {"impersonate-user": "system:serviceaccount:dev:ci"}
+    found = access.authenticate(asking(certificate=("root", ("system:masters",)), **headers))
+    assert found.groups == (
+        "system:serviceaccounts",
+        "system:serviceaccounts:dev",
+        "system:authenticated",
+    )
+
+
+async def test_impersonating_groups_of_nobody_is_refused(access: Access) -> None:
+    with pytest.raises(ApiError) as error:
+        access.authenticate(
+            asking(certificate=("root", ("system:masters",)), **{"impersonate-group": "x"})
+        )
+    assert error.value.code == 400
