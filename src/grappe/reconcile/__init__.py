@@ -2,3 +2,7 @@
 
 A controller built on this knows only the Client. Must never know a particular controller.
 """
+
+from grappe.reconcile.controller import Controller, Key, Reconcile, Result, TerminalError
+
+__all__ = ["Controller", "Key", "Reconcile", "Result", "TerminalError"]
