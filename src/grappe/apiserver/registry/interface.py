@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from grappe.api import Object
@@ -29,7 +30,7 @@ class ScalePaths(NamedTuple):
     selector: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ServedResource:
     """One version of one resource as it is served, built in or custom.
 
@@ -56,6 +57,12 @@ class ServedResource:
     @property
     def custom(self) -> bool:
         return bool(self.definition)
+
+    @cached_property
+    def prefix(self) -> bytes:
+        """What stands before a stored body to make it a whole JSON object."""
+        kind, version = self.resource.kind, self.resource.api_version
+        return f'{{"kind":"{kind}","apiVersion":"{version}",'.encode()
 
 
 @dataclass(slots=True)

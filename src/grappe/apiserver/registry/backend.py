@@ -1,0 +1,52 @@
+"""What every verb works with: the server's parts, and one call on its way through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from grappe.api import Object
+from grappe.apiserver.http.messages import Request, User
+from grappe.apiserver.registry.catalog import Catalog
+from grappe.apiserver.registry.interface import Admission, RequestInfo, ServedResource
+from grappe.apiserver.registry.strategies.table import Strategies
+from grappe.base.clock import Clock
+from grappe.store.interface import Store
+
+
+@dataclass(slots=True)
+class Backend:
+    """The parts of one API server. `new_uid` and `random_suffix` are its only randomness."""
+
+    store: Store
+    clock: Clock
+    catalog: Catalog
+    admission: Admission
+    strategies: Strategies
+    new_uid: Callable[[], str]
+    random_suffix: Callable[[], str]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request for a resource, authenticated and authorized."""
+
+    request: Request
+    info: RequestInfo
+    user: User
+    served: ServedResource
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        return key_of(self.served, self.info.namespace, self.info.name)
+
+
+def key_of(served: ServedResource, namespace: str, name: str) -> str:
+    """The store's key of an object."""
+    return f"{namespace}/{name}" if served.resource.namespaced else name
+
+
+def name_of(obj: Object) -> str:
+    name = obj["metadata"].get("name")
+    return str(name) if name else ""

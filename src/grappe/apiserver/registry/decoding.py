@@ -1,0 +1,199 @@
+"""Request bodies: JSON or YAML in, an object out, with what a strict reader would complain of.
+
+`fieldValidation` is described at https://kubernetes.io/docs/reference/using-api/api-concepts/
+#validation-for-unrecognized-or-duplicate-fields .
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from grappe.api import Object
+from grappe.api.errors import bad_request, unsupported_media_type
+from grappe.apiserver.registry.interface import ServedResource
+from grappe.apiserver.registry.parameters import Validation
+
+_BODY_TYPES = ("application/json", "application/yaml")
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """The content type without its parameters; JSON when the client named none."""
+    named = headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    return named or "application/json"
+
+
+def read_body(body: bytes, headers: Mapping[str, str], expected: str) -> Any:
+    """The JSON value of a body; ApiError 415 or 400. `expected` is the kind for messages."""
+    kind = media_type(headers)
+    if kind not in _BODY_TYPES:
+        accepted = ", ".join(_BODY_TYPES)
+        raise unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: "
+            + accepted
+        )
+    try:
+        return read_yaml(body) if kind == "application/yaml" else orjson.loads(body)
+    except ValueError as error:
+        raise _unrecognized(body, expected, f"couldn't get version/kind; {error}") from None
+
+
+def read_yaml(body: bytes) -> Any:
+    """One YAML document as JSON; ValueError when it is not both."""
+    import yaml
+
+    try:
+        found = yaml.load(body, Loader=_yaml_loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"yaml: {error}") from None
+    try:
+        return orjson.loads(orjson.dumps(found))
+    except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"yaml: not representable as JSON: {error}") from None
+
+
+def _yaml_loader() -> Any:
+    """YAML 1.1 without dates: to Kubernetes they are strings."""
+    global _LOADER
+    if _LOADER is None:
+        import yaml
+
+        base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+        class Loader(base):  # type: ignore[misc]  # the C loader where it was built
+            yaml_implicit_resolvers = {
+                first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
+                for first, rules in base.yaml_implicit_resolvers.items()
+            }
+
+        _LOADER = Loader
+    return _LOADER
+
+
+_LOADER: Any = None
+
+
+def _unrecognized(body: bytes, expected: str, why: str) -> Exception:
+    shown = body[:30].decode(errors="replace") + (" ..." if len(body) > 30 else "")
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {expected}): {why} ({shown})"
+    )
+
+
+def read_object(
+    body: bytes,
+    headers: Mapping[str, str],
+    served: ServedResource,
+    validation: Validation,
+    warnings: list[str],
+) -> Object:
+    """The object a client sends, with `kind`, `apiVersion` and `metadata` filled in and unknown
+    fields dropped. Complaints are added to `warnings`, or raised when the client is strict."""
+    resource = served.resource
+    found = read_body(body, headers, resource.kind)
+    if not isinstance(found, dict):
+        raise _unrecognized(body, resource.kind, "cannot unmarshal into an object")
+    complaints = [] if validation == "Ignore" else duplicate_fields(body, headers, found)
+    check_kind(found, resource.api_version, resource.kind)
+    found.setdefault("kind", resource.kind)
+    found.setdefault("apiVersion", resource.api_version)
+    metadata = found.get("metadata")
+    if metadata is None:
+        found["metadata"] = {}
+    elif not isinstance(metadata, dict):
+        raise cannot_be_handled(served, "metadata must be an object")
+    settle_unknown_fields(found, served, validation, warnings, complaints)
+    return found
+
+
+def settle_unknown_fields(
+    obj: Object,
+    served: ServedResource,
+    validation: Validation,
+    warnings: list[str],
+    complaints: list[str],
+) -> None:
+    """Drop what the schema does not know, telling the client as it asked to be told."""
+    unknown = served.schema.unknown_fields(obj)
+    if unknown:
+        served.schema.prune(obj)
+        complaints += [f'unknown field "{path}"' for path in unknown]
+    if not complaints or validation == "Ignore":
+        return
+    if validation == "Strict":
+        raise cannot_be_handled(served, "strict decoding error: " + ", ".join(complaints))
+    warnings += complaints
+
+
+def check_kind(obj: Object, api_version: str, kind: str) -> None:
+    """ApiError 400 when the object says it is something else than the path serves."""
+    said_version = obj.get("apiVersion") or api_version
+    said_kind = obj.get("kind") or kind
+    if not isinstance(said_version, str) or not isinstance(said_kind, str):
+        raise bad_request("apiVersion and kind must be strings")
+    if said_version != api_version:
+        raise bad_request(
+            f"the API version in the data ({said_version}) does not match the expected API "
+            f"version ({api_version})"
+        )
+    if said_kind != kind:
+        version = api_version.rpartition("/")[2]
+        raise bad_request(
+            f'{said_kind} in version "{version}" cannot be handled as a {kind}: '
+            f"converting ({said_kind}) to ({kind}): unknown conversion"
+        )
+
+
+def cannot_be_handled(served: ServedResource, why: str) -> Exception:
+    resource = served.resource
+    return bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+        f"{resource.kind}: {why}"
+    )
+
+
+def duplicate_fields(body: bytes, headers: Mapping[str, str], decoded: Object) -> list[str]:
+    """Complaints about keys given twice.
+
+    Decoding keeps the last; whether any was lost shows in the number of quotes, so that the
+    exact, slow look is taken only when it is worth it.
+    """
+    if media_type(headers) != "application/json":
+        return []
+    if body.count(b'"') == orjson.dumps(decoded).count(b'"'):
+        return []
+    return [f'duplicate field "{path}"' for path in _repeated(body)]
+
+
+class _Pairs(dict[str, Any]):
+    """A JSON object that remembers which of its keys came twice."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _pairs(items: list[tuple[str, Any]]) -> _Pairs:
+    found = _Pairs(items)
+    if len(found) != len(items):
+        names = [name for name, _ in items]
+        found.repeated = tuple(dict.fromkeys(n for n in names if names.count(n) > 1))
+    return found
+
+
+def _repeated(body: bytes) -> list[str]:
+    paths: list[str] = []
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, _Pairs):
+            prefix = f"{path}." if path else ""
+            paths.extend(prefix + name for name in value.repeated)
+            for name, inner in value.items():
+                walk(inner, prefix + name)
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                walk(inner, f"{path}[{index}]")
+
+    walk(json.loads(body, object_pairs_hook=_pairs), "")
+    return paths

@@ -1,0 +1,231 @@
+"""delete and deletecollection: preconditions, grace, finalizers, propagation.
+
+An object with finalizers or a grace period is only marked; it goes when the last of them has
+gone (`writing.replace`).
+https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from grappe.api import Object
+from grappe.api.errors import (
+    OBJECT_MODIFIED,
+    ApiError,
+    Cause,
+    bad_request,
+    conflict,
+    invalid,
+    not_found,
+)
+from grappe.apiserver.http.messages import Response
+from grappe.apiserver.registry import metadata as rules
+from grappe.apiserver.registry.answers import answer_bytes, answer_object, success
+from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.decoding import read_body
+from grappe.apiserver.registry.filtering import parse_filter
+from grappe.apiserver.registry.negotiation import PLAIN, negotiate
+from grappe.apiserver.registry.parameters import dry_run, list_options, number
+from grappe.apiserver.registry.representation import represent
+from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.apiserver.registry.writing import admission_request, committed
+from grappe.base.clock import rfc3339
+from grappe.store.interface import Record, RevisionMismatchError
+
+_ATTEMPTS = 5
+_POLICIES = ("Background", "Foreground", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """`propagation` empty: the kind's own (background for all that is served)."""
+
+    grace: int | None = None
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    dry_run: bool = False
+    raw: Object | None = None
+
+
+def delete_options(call: Call) -> DeleteOptions:
+    """From the body, else from the query; ApiError 400 or 422."""
+    body: Object = {}
+    if call.request.body.strip():
+        found = read_body(call.request.body, call.request.headers, "DeleteOptions")
+        if not isinstance(found, dict):
+            raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
+        body = found
+    query = call.info.query
+    grace = body.get("gracePeriodSeconds", number(query, "gracePeriodSeconds"))
+    propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
+    orphan = body.get("orphanDependents")
+    causes = []
+    if grace is not None and not isinstance(grace, int):
+        raise bad_request("gracePeriodSeconds must be an integer")
+    if orphan is not None and propagation:
+        message = (
+            f'Invalid value: "{propagation}": '
+            "orphanDependents and deletionPropagation cannot be both set"
+        )
+        causes.append(Cause("propagationPolicy", "FieldValueInvalid", message))
+    elif propagation and propagation not in _POLICIES:
+        listed = ", ".join(f'"{p}"' for p in (*_POLICIES[1:2], *_POLICIES[:1], "Orphan", "nil"))
+        message = f'Unsupported value: "{propagation}": supported values: {listed}'
+        causes.append(Cause("propagationPolicy", "FieldValueNotSupported", message))
+    if causes:
+        raise invalid("DeleteOptions", "", causes, "meta.k8s.io")
+    if orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
+    wanted: dict[str, Any] = body.get("preconditions") or {}
+    return DeleteOptions(
+        grace=grace,
+        propagation=propagation,
+        uid=wanted.get("uid") or "",
+        resource_version=wanted.get("resourceVersion") or "",
+        dry_run=dry_run(body.get("dryRun") or query.get("dryRun"), "DeleteOptions"),
+        raw=body,
+    )
+
+
+async def delete(backend: Backend, call: Call) -> Response:
+    """DELETE of one object: the object where it lives on or the kind shows it, else a Status."""
+    options = delete_options(call)
+    gone, record, old = await delete_object(backend, call, call.key, call.info.name, options)
+    resource = call.served.resource
+    form = negotiate(call.request.headers.get("accept", ""))
+    if gone and not backend.strategies.of(call.served).returns_deleted:
+        details: Object = {"name": call.info.name}
+        if resource.group:
+            details["group"] = resource.group
+        details |= {"kind": resource.plural, "uid": old["metadata"]["uid"]}
+        return answer_object(200, success(details), PLAIN, call.warnings)
+    shown = represent(call.served, form, backend.clock)
+    return answer_bytes(200, shown.one(record), form, call.warnings)
+
+
+async def delete_object(
+    backend: Backend, call: Call, key: str, name: str, options: DeleteOptions
+) -> tuple[bool, Record, Object]:
+    """Delete or mark one object. Whether it is gone, its last record, and what it was before."""
+    resource = call.served.resource
+    for _ in range(_ATTEMPTS):
+        live = backend.store.latest(call.served.bucket, key)
+        if live is None:
+            raise not_found(resource.plural, name, resource.group)
+        try:
+            return await _delete_once(backend, call, live, name, options)
+        except RevisionMismatchError:
+            continue
+    raise conflict(resource.plural, name, OBJECT_MODIFIED, resource.group)
+
+
+async def _delete_once(
+    backend: Backend, call: Call, live: Record, name: str, options: DeleteOptions
+) -> tuple[bool, Record, Object]:
+    served, resource = call.served, call.served.resource
+    strategy = backend.strategies.of(served)
+    old = decode(served, live)
+    _check_preconditions(options, old, resource)
+    request = admission_request(
+        call, "DELETE", None, old, name=name, dry_run=options.dry_run, options=options.raw
+    )
+    request.namespace = old["metadata"].get("namespace", "")
+    await backend.admission.admit(request)
+    await backend.admission.validate(request)
+    new = decode(served, live)
+    marked = _mark(new, old, strategy, options, backend.clock.now())
+    ends = not _remains(new, strategy)
+    if not marked and not ends:
+        return False, live, old
+    stored = stored_form(served, new)
+    if options.dry_run:
+        made = draft(served, stored, live.revision)
+        return ends, Record(live.key, live.revision, made.body, made.labels, made.fields), old
+    write = backend.store.delete if ends else backend.store.put
+    record = await committed(
+        write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r))
+    )
+    if ends:
+        strategy.deleted(new)
+    return ends, record, old
+
+
+def _check_preconditions(options: DeleteOptions, old: Object, resource: Any) -> None:
+    metadata = old["metadata"]
+    if options.uid and options.uid != metadata["uid"]:
+        raise rules.precondition_failed(
+            resource, metadata["name"], "UID", options.uid, metadata["uid"]
+        )
+    version = metadata["resourceVersion"]
+    if options.resource_version and options.resource_version != version:
+        raise rules.precondition_failed(
+            resource, metadata["name"], "ResourceVersion", options.resource_version, version
+        )
+
+
+def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, now: float) -> bool:
+    """Write the deletion into `new`; whether that changed anything."""
+    metadata = new["metadata"]
+    finalizers = metadata.get("finalizers") or []
+    if options.propagation:
+        finalizers = rules.finalizers_for(options.propagation, finalizers)
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+    grace = strategy.grace_period(old, options.grace)
+    if metadata.get("deletionTimestamp"):
+        before = metadata.get("deletionGracePeriodSeconds") or 0
+        # A later request may only shorten the wait.
+        if grace is not None and options.grace is not None and grace < before:
+            _set_deadline(metadata, grace, now)
+    elif grace or finalizers or strategy.holds_back(new):
+        _set_deadline(metadata, grace or 0, now)
+    if strategy.generation and metadata.get("deletionTimestamp") != old["metadata"].get(
+        "deletionTimestamp"
+    ):
+        metadata["generation"] = int(metadata.get("generation") or 0) + 1
+    strategy.marked(new)
+    return new != old
+
+
+def _set_deadline(metadata: Object, grace: int, now: float) -> None:
+    """`deletionTimestamp` is when the grace period ends."""
+    metadata["deletionTimestamp"] = rfc3339(now + grace)
+    metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _remains(obj: Object, strategy: Strategy) -> bool:
+    metadata = obj["metadata"]
+    return bool(
+        metadata.get("finalizers")
+        or metadata.get("deletionGracePeriodSeconds")
+        or strategy.holds_back(obj)
+    )
+
+
+async def delete_collection(backend: Backend, call: Call) -> Response:
+    """DELETE of everything a list with the same parameters shows; the list as it was."""
+    options = delete_options(call)
+    form = negotiate(call.request.headers.get("accept", ""))
+    listed = list_options(call.info.query, watch=False)
+    wanted = parse_filter(call.served, call.info.namespace, listed)
+    store = backend.store
+    state = store.revision
+    records = list(wanted.select(store.list(call.served.bucket, wanted.prefix)))
+    if listed.limit:
+        records = records[: listed.limit]
+    for record in records:
+        name = record.key.rpartition("/")[2]
+        try:
+            await delete_object(backend, call, record.key, name, options)
+        except ApiError as error:
+            if error.code != 404:  # someone else was quicker
+                raise
+    shown = represent(call.served, form, backend.clock)
+    metadata: Object = {"resourceVersion": str(state)}
+    return answer_bytes(200, shown.many(records, metadata), form, call.warnings)

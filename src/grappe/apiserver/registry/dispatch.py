@@ -1,0 +1,85 @@
+"""From an authorized request for a resource to the code that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from grappe.api.errors import ApiError, method_not_allowed
+from grappe.apiserver.http.messages import Answer, Request, User
+from grappe.apiserver.registry import deleting, reading, verbs
+from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.watching import Groups
+
+
+def path_not_found() -> ApiError:
+    """What a path nobody serves answers."""
+    return ApiError(
+        404,
+        "NotFound",
+        "the server could not find the requested resource",
+        {},
+    )
+
+
+class Registry:
+    """Answers requests for resources. Reads are answered at once, writes by a coroutine."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._groups = Groups(backend)
+
+    def answer(self, request: Request, user: User, info: RequestInfo) -> Answer | Awaitable[Answer]:
+        """The answer to a request that is authenticated and authorized; ApiError otherwise."""
+        served = info.served
+        if served is None:
+            raise path_not_found()
+        resource = served.resource
+        if not resource.namespaced and info.namespace and info.plural != "namespaces":
+            raise path_not_found()
+        call = Call(request, info, user, served)
+        if served.deprecation_warning:
+            call.warnings.append(served.deprecation_warning)
+        if info.subresource:
+            return self._subresource(call)
+        if info.verb not in resource.verbs:
+            raise method_not_allowed(resource.plural, resource.group, request.method)
+        return self._whole(call)
+
+    def _whole(self, call: Call) -> Answer | Awaitable[Answer]:
+        backend, info = self._backend, call.info
+        if info.name and call.served.resource.namespaced and not info.namespace:
+            if info.verb not in ("list", "watch"):
+                raise path_not_found()
+        match info.verb:
+            case "get":
+                return reading.get(backend, call)
+            case "list":
+                return reading.list_objects(backend, call)
+            case "watch":
+                return self._groups.watch(call)
+            case "create":
+                return verbs.create(backend, call)
+            case "update":
+                return verbs.update(backend, call)
+            case "patch":
+                return verbs.patch(backend, call)
+            case "delete":
+                return deleting.delete(backend, call)
+            case "deletecollection":
+                return deleting.delete_collection(backend, call)
+        raise method_not_allowed(info.plural, info.group, call.request.method)
+
+    def _subresource(self, call: Call) -> Answer | Awaitable[Answer]:
+        backend, info = self._backend, call.info
+        if info.subresource not in call.served.resource.subresources:
+            raise path_not_found()
+        if info.subresource == "status":
+            match info.verb:
+                case "get":
+                    return reading.get(backend, call)
+                case "update":
+                    return verbs.update(backend, call, "status")
+                case "patch":
+                    return verbs.patch(backend, call, "status")
+        raise method_not_allowed(info.plural, info.group, call.request.method)

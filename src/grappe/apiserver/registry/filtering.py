@@ -1,0 +1,90 @@
+"""Which records a list, watch or deletecollection is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from grappe.api.errors import bad_request
+from grappe.api.fields import selectable_fields
+from grappe.api.selectors import (
+    FieldSelector,
+    LabelSelector,
+    parse_field_selector,
+    parse_label_selector,
+)
+from grappe.apiserver.registry.codec import decode, selector_fields
+from grappe.apiserver.registry.interface import ServedResource
+from grappe.apiserver.registry.parameters import ListOptions
+from grappe.store.interface import Record
+
+_METADATA = ("metadata.name", "metadata.namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`prefix` narrows keys to a namespace; `everything` says no selector is left to ask."""
+
+    served: ServedResource
+    prefix: str
+    labels: LabelSelector | None
+    fields: FieldSelector | None
+
+    @property
+    def everything(self) -> bool:
+        return self.labels is None and self.fields is None
+
+    def matches(self, record: Record) -> bool:
+        """Whether the selectors select the record (the prefix is the caller's business)."""
+        if self.labels is not None and not self.labels.matches(record.labels):
+            return False
+        return self.fields is None or self.fields.matches(self._fields(record))
+
+    def select(self, records: Iterable[Record]) -> Iterator[Record]:
+        return (record for record in records if self.matches(record))
+
+    def _fields(self, record: Record) -> Mapping[str, str]:
+        namespace, _, name = record.key.rpartition("/")
+        known = record.fields
+        if self.served.from_storage is not None:
+            known = selector_fields(self.served, decode(self.served, record))
+        return {**known, "metadata.name": name, "metadata.namespace": namespace}
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """The same for filters that select the same, so that watchers can share."""
+        return (
+            f"{self.served.resource.api_version}/{self.served.bucket}",
+            self.prefix,
+            "" if self.labels is None else str(self.labels),
+            "" if self.fields is None else str(self.fields),
+        )
+
+
+def parse_filter(served: ServedResource, namespace: str, options: ListOptions) -> Filter:
+    """ApiError 400 for a selector that cannot be read or asks for a field the kind has not."""
+    labels = parse_label_selector(options.label_selector) if options.label_selector else None
+    fields = parse_field_selector(options.field_selector) if options.field_selector else None
+    if fields is not None:
+        _check_fields(served, fields)
+    return Filter(
+        served,
+        f"{namespace}/" if served.resource.namespaced and namespace else "",
+        None if labels is None or labels.everything else labels,
+        None if fields is None or fields.everything else fields,
+    )
+
+
+def _check_fields(served: ServedResource, fields: FieldSelector) -> None:
+    known = (
+        {path.removeprefix(".") for path in served.selectable_fields}
+        if served.custom
+        else selectable_fields(served.resource)
+    )
+    for field, _, _ in fields.requirements:
+        if field not in known and field not in _METADATA:
+            raise bad_request(
+                f'Unable to find "{served.resource.api_version}, '
+                f'Resource={served.resource.plural}" that match label selector "", field selector '
+                f'"{fields}": field label not supported: {field}'
+            )

@@ -1,0 +1,202 @@
+"""The query parameters of reads and writes, checked.
+
+https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-parameters/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from grappe.api import Object
+from grappe.api.errors import ApiError, Cause, bad_request, invalid
+from grappe.apiserver.registry.routing import flag
+
+Validation = Literal["Strict", "Warn", "Ignore"]
+
+_MANAGER_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Of create, update and patch. `manager` is never empty, except for an apply without one."""
+
+    dry_run: bool
+    manager: str
+    validation: Validation
+    force: bool = False
+
+
+def number(query: Mapping[str, str], name: str) -> int | None:
+    """An integer parameter; ApiError 400 when it is none."""
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def dry_run(values: str | list[str] | None, kind: str) -> bool:
+    """Whether `dryRun` asks for one; ApiError 422 for anything but `All`."""
+    stages = [values] if isinstance(values, str) else values or []
+    stages = [stage for stage in stages if stage]
+    for stage in stages:
+        if stage != "All":
+            message = f'Unsupported value: "{stage}": supported values: "All"'
+            raise invalid(kind, "", [Cause("dryRun", "FieldValueNotSupported", message)], _META)
+    return bool(stages)
+
+
+_META = "meta.k8s.io"
+
+
+def write_options(
+    query: Mapping[str, str], headers: Mapping[str, str], kind: str, *, apply: bool = False
+) -> WriteOptions:
+    """Options of a write; `kind` is CreateOptions, UpdateOptions or PatchOptions."""
+    causes = []
+    manager = query.get("fieldManager", "")
+    if len(manager.encode()) > _MANAGER_LENGTH:
+        message = f"Too long: may not be more than {_MANAGER_LENGTH} bytes"
+        causes.append(Cause("fieldManager", "FieldValueTooLong", message))
+    elif not manager.isprintable():
+        message = f'Invalid value: "{manager}": should only contain printable characters'
+        causes.append(Cause("fieldManager", "FieldValueInvalid", message))
+    if apply and not manager:
+        message = "Required value: is required for apply patch"
+        causes.append(Cause("fieldManager", "FieldValueRequired", message))
+    if not apply and kind == "PatchOptions" and "force" in query:
+        message = "Forbidden: may not be specified for non-apply patch"
+        causes.append(Cause("force", "FieldValueForbidden", message))
+    validation = query.get("fieldValidation") or "Warn"
+    if validation not in ("Strict", "Warn", "Ignore"):
+        message = f'Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"'
+        causes.append(Cause("fieldValidation", "FieldValueNotSupported", message))
+    if causes:
+        raise invalid(kind, "", causes, _META)
+    return WriteOptions(
+        dry_run=dry_run(query.get("dryRun"), kind),
+        manager=manager or _manager_of(headers),
+        validation=validation,  # type: ignore[arg-type]  # checked above
+        force=flag(query, "force"),
+    )
+
+
+def _manager_of(headers: Mapping[str, str]) -> str:
+    """The field manager of a request that names none: its user agent up to the slash."""
+    agent = headers.get("user-agent", "").split("/", 1)[0]
+    agent = "".join(c for c in agent if c.isprintable())[:_MANAGER_LENGTH]
+    return agent or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """Of list and watch. `limit` 0 means all; `timeout` None means the server's choice."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    resource_version: str = ""
+    match: str = ""
+    timeout: int | None = None
+    bookmarks: bool = False
+    initial_events: bool | None = None
+
+
+def list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
+    """Options of a list or watch; ApiError 400 or 422 as Kubernetes answers them."""
+    if not query:
+        return ListOptions()
+    found = ListOptions(
+        label_selector=query.get("labelSelector", ""),
+        field_selector=query.get("fieldSelector", ""),
+        limit=max(number(query, "limit") or 0, 0),
+        continue_token=query.get("continue", ""),
+        resource_version=query.get("resourceVersion", ""),
+        match=query.get("resourceVersionMatch", ""),
+        timeout=number(query, "timeoutSeconds"),
+        bookmarks=flag(query, "allowWatchBookmarks"),
+        initial_events=flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None,
+    )
+    causes = _watch_problems(found) if watch else _list_problems(found)
+    if causes:
+        raise invalid("ListOptions", "", causes, _META)
+    return found
+
+
+def _forbidden(field: str, why: str) -> Cause:
+    return Cause(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+_MATCHES = ("Exact", "NotOlderThan")
+_FORBIDDEN_IN_LIST = "sendInitialEvents is forbidden for list"
+
+
+def _match_unsupported(match: str) -> Cause:
+    supported = ", ".join(f'"{m}"' for m in ("Exact", "NotOlderThan", ""))
+    message = f'Unsupported value: "{match}": supported values: {supported}'
+    return Cause("resourceVersionMatch", "FieldValueNotSupported", message)
+
+
+def _list_problems(options: ListOptions) -> list[Cause]:
+    causes = []
+    if options.initial_events is not None:
+        causes.append(_forbidden("sendInitialEvents", _FORBIDDEN_IN_LIST))
+    if options.match:
+        field = "resourceVersionMatch"
+        if options.continue_token:
+            causes.append(
+                _forbidden(field, "resourceVersionMatch is forbidden when continue is provided")
+            )
+        if not options.resource_version:
+            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            causes.append(_forbidden(field, why))
+        if options.match not in _MATCHES:
+            causes.append(_match_unsupported(options.match))
+        elif options.match == "Exact" and options.resource_version == "0":
+            why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            causes.append(_forbidden(field, why))
+    return causes
+
+
+def _watch_problems(options: ListOptions) -> list[Cause]:
+    if options.initial_events is None:
+        if options.match:
+            why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            return [_forbidden("resourceVersionMatch", why)]
+        return []
+    if options.match != "NotOlderThan":
+        why = (
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            if not options.match
+            else f'resourceVersionMatch must be NotOlderThan, not "{options.match}"'
+        )
+        return [_forbidden("resourceVersionMatch", why)]
+    if options.continue_token:
+        return [_forbidden("continue", "sendInitialEvents is forbidden with continue")]
+    return []
+
+
+def revision(text: str, parameter: str = "resourceVersion") -> int | None:
+    """A resource version given by the client, None when unset; ApiError 400 when it is no
+    number."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise bad_request(f"{parameter}: {message}")
+    return int(text)
+
+
+def too_large_revision(asked: int, current: int) -> ApiError:
+    """The client has seen a revision this server has not reached."""
+    details: Object = {
+        "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+        "retryAfterSeconds": 1,
+    }
+    message = f"Too large resource version: {asked}, current: {current}"
+    return ApiError(504, "Timeout", f"Timeout: {message}", details, [("Retry-After", "1")])

@@ -1,0 +1,149 @@
+"""get and list: answered at once, from committed records."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from grappe.api import Object
+from grappe.api.errors import ApiError, bad_request, gone, not_found
+from grappe.apiserver.http.messages import Response
+from grappe.apiserver.registry.answers import answer_bytes
+from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.filtering import Filter, parse_filter
+from grappe.apiserver.registry.negotiation import Form, negotiate
+from grappe.apiserver.registry.parameters import (
+    ListOptions,
+    list_options,
+    revision,
+    too_large_revision,
+)
+from grappe.apiserver.registry.representation import represent
+from grappe.store.interface import CompactedError, FutureRevisionError, Record
+
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can "
+    "start a new list without the continue parameter, or use the continue token in this response "
+    "to retrieve the remainder of the results. Continuing with the provided token results in an "
+    "inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list."
+)
+
+
+def get(backend: Backend, call: Call) -> Response:
+    """One object; ApiError 404 when there is none."""
+    form = _form(call)
+    served, info = call.served, call.info
+    asked = revision(info.query.get("resourceVersion", ""))
+    if asked is not None and asked > backend.store.revision:
+        raise too_large_revision(asked, backend.store.revision)
+    record = backend.store.get(served.bucket, call.key)
+    if record is None:
+        raise not_found(served.resource.plural, info.name, served.resource.group)
+    shown = represent(served, form, backend.clock, info.query.get("includeObject", ""))
+    return answer_bytes(200, shown.one(record), form, call.warnings)
+
+
+def _form(call: Call) -> Form:
+    return negotiate(call.request.headers.get("accept", ""))
+
+
+class _Page(NamedTuple):
+    """Where a list continues: after `start`, in the state of `revision` (None: the newest)."""
+
+    revision: int | None
+    start: str
+
+
+def list_objects(backend: Backend, call: Call) -> Response:
+    """Many objects of one resource, or a page of them."""
+    form = _form(call)
+    query = call.info.query
+    options = list_options(query, watch=False)
+    wanted = parse_filter(call.served, call.info.namespace, options)
+    page = _page(backend, options)
+    state = backend.store.revision if page.revision is None else page.revision
+    try:
+        found = backend.store.list(
+            call.served.bucket, wanted.prefix, after=page.start, at=page.revision
+        )
+    except CompactedError:
+        raise _expired(options, page) from None
+    except FutureRevisionError:
+        raise too_large_revision(state, backend.store.revision) from None
+    metadata: Object = {"resourceVersion": str(state)}
+    records = _limited(found, wanted, options.limit, state, metadata)
+    shown = represent(call.served, form, backend.clock, query.get("includeObject", ""))
+    return answer_bytes(200, shown.many(records, metadata), form, call.warnings)
+
+
+def _limited(
+    found: Sequence[Record], wanted: Filter, limit: int, state: int, metadata: Object
+) -> Sequence[Record]:
+    """The records that pass, up to `limit`; what is left is told in the list's metadata."""
+    if not limit:
+        return found if wanted.everything else list(wanted.select(found))
+    records: list[Record] = []
+    for index, record in enumerate(found):
+        if not wanted.matches(record):
+            continue
+        if len(records) == limit:
+            metadata["continue"] = _token(state, records[-1].key)
+            if wanted.everything:
+                metadata["remainingItemCount"] = len(found) - index
+            break
+        records.append(record)
+    return records
+
+
+def _page(backend: Backend, options: ListOptions) -> _Page:
+    if options.continue_token:
+        return _read_token(options)
+    asked = revision(options.resource_version)
+    if asked is None or asked == 0:
+        return _Page(None, "")
+    if asked > backend.store.revision:
+        raise too_large_revision(asked, backend.store.revision)
+    exact = options.match == "Exact" or (options.limit > 0 and not options.match)
+    return _Page(asked if exact else None, "")
+
+
+def _token(state: int | None, key: str) -> str:
+    facts: Object = {"v": "meta.k8s.io/v1", "rv": -1 if state is None else state, "start": key}
+    return base64.urlsafe_b64encode(orjson.dumps(facts)).rstrip(b"=").decode()
+
+
+def _read_token(options: ListOptions) -> _Page:
+    if options.resource_version not in ("", "0"):
+        raise bad_request("specifying resource version is not allowed when using continue")
+    text = options.continue_token
+    try:
+        facts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        state, start = facts["rv"], facts["start"]
+        if not isinstance(state, int) or not isinstance(start, str) or not start:
+            raise ValueError(text)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise bad_request("continue key is not valid") from None
+    return _Page(None if state == -1 else state, start)
+
+
+def _expired(options: ListOptions, page: _Page) -> ApiError:
+    """410, with a token that goes on in the newest state where one makes sense."""
+    if not options.continue_token:
+        return gone(f"The resourceVersion for the provided list is too old: {page.revision}")
+    return ExpiredTokenError(_token(None, page.start))
+
+
+class ExpiredTokenError(ApiError):
+    """410 for a continue token; its Status carries one that goes on all the same."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(410, "Expired", _TOO_OLD)
+        self._token = token
+
+    def status(self) -> Object:
+        return super().status() | {"metadata": {"continue": self._token}}

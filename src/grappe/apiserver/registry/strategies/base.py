@@ -1,0 +1,105 @@
+"""The rule every kind follows unless its own strategy says otherwise.
+
+`status` belongs to the status subresource: a plain write keeps the old one, a status write keeps
+everything else; `generation` counts changes of what users ask for
+(https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/
+api-conventions.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from grappe.api import Object
+from grappe.api.errors import Cause
+from grappe.apiserver.http.messages import User
+from grappe.apiserver.registry.interface import ServedResource
+
+Undo = Callable[[], None]
+
+
+def nothing_to_undo() -> None:
+    """For strategies that reserve nothing."""
+
+
+class Strategy:
+    """What is particular to a kind. All methods are synchronous and may change only the object
+    they are given first. `generation`: whether the kind counts its changes."""
+
+    create_on_update = False
+    unconditional_update = True
+    returns_deleted = False
+    generation = False
+    status_keeps_metadata = False
+
+    def __init__(self, served: ServedResource) -> None:
+        self.has_status = "status" in served.resource.subresources
+
+    def prepare_create(self, obj: Object, user: User) -> None:
+        """Settle a new object: uid and creation time are already there."""
+        if self.has_status:
+            obj["status"] = self.initial_status(obj)
+        if self.generation:
+            obj["metadata"]["generation"] = 1
+
+    def initial_status(self, obj: Object) -> Object:
+        return {}
+
+    def prepare_update(self, new: Object, old: Object) -> None:
+        """Settle a plain update."""
+        if self.has_status:
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+        if self.generation and self.asks_otherwise(new, old):
+            metadata = new["metadata"]
+            metadata["generation"] = int(metadata.get("generation") or 0) + 1
+
+    def asks_otherwise(self, new: Object, old: Object) -> bool:
+        """Whether the desired state differs, so that `generation` counts."""
+        return bool(new.get("spec") != old.get("spec"))
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Settle an update of the status subresource: all but status stays."""
+        for name in set(new) | set(old):
+            if name in ("metadata", "status", "kind", "apiVersion"):
+                continue
+            if name in old:
+                new[name] = old[name]
+            else:
+                del new[name]
+        if self.status_keeps_metadata:
+            metadata, before = new["metadata"], old["metadata"]
+            for name in ("labels", "annotations", "finalizers", "ownerReferences"):
+                if name in before:
+                    metadata[name] = before[name]
+                else:
+                    metadata.pop(name, None)
+
+    def validate_create(self, obj: Object) -> list[Cause]:
+        """What is wrong with a new object, beyond its schema and validation rules."""
+        return []
+
+    def validate_update(self, new: Object, old: Object) -> list[Cause]:
+        """What is wrong with an update, beyond its schema and validation rules."""
+        return []
+
+    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> Undo:
+        """Take what must be unique in the cluster (addresses, ports) just before the write and
+        put it into `new`; the answer gives it back if the write fails."""
+        return nothing_to_undo
+
+    def deleted(self, obj: Object) -> None:
+        """The object is gone: give back what it held."""
+
+    def grace_period(self, obj: Object, asked: int | None) -> int | None:
+        """Seconds between the deletion request and the end; None: the kind ends at once."""
+        return None
+
+    def marked(self, obj: Object) -> None:
+        """The object has just been marked for deletion: settle what that changes in it."""
+
+    def holds_back(self, obj: Object) -> bool:
+        """Whether something besides `metadata.finalizers` keeps a deleted object."""
+        return False

@@ -1,0 +1,40 @@
+"""Pods: phase and quality of service at birth, graceful deletion."""
+
+from __future__ import annotations
+
+from grappe.api import Object
+from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.apiserver.registry.strategies.quality import quality_of_service
+
+_DEFAULT_GRACE = 30
+_TERMINAL = ("Succeeded", "Failed")
+
+
+class PodStrategy(Strategy):
+    generation = True
+    returns_deleted = True
+
+    def initial_status(self, obj: Object) -> Object:
+        return {"phase": "Pending", "qosClass": quality_of_service(obj)}
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        super().prepare_status(new, old)
+        before = old.get("status") or {}
+        status = new.get("status")
+        if isinstance(status, dict) and "qosClass" in before:
+            status.setdefault("qosClass", before["qosClass"])
+        owners = old["metadata"].get("ownerReferences")
+        if owners:
+            new["metadata"]["ownerReferences"] = owners
+
+    def grace_period(self, obj: Object, asked: int | None) -> int | None:
+        """What was asked, else the pod's own; nobody waits for a pod that has ended or that no
+        node has ever seen."""
+        grace = asked
+        if grace is None:
+            own = obj["spec"].get("terminationGracePeriodSeconds")
+            grace = _DEFAULT_GRACE if own is None else int(own)
+        phase = (obj.get("status") or {}).get("phase")
+        if not obj["spec"].get("nodeName") or phase in _TERMINAL:
+            grace = 0
+        return max(grace, 1) if grace < 0 else grace

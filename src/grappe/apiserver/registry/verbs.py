@@ -1,0 +1,176 @@
+"""create, update and patch of whole objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from grappe.api import Object
+from grappe.api.errors import bad_request, method_not_allowed, unsupported_media_type
+from grappe.apiserver.http.messages import Response
+from grappe.apiserver.registry import metadata as rules
+from grappe.apiserver.registry.answers import answer_bytes
+from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.decoding import (
+    check_kind,
+    media_type,
+    read_object,
+    read_yaml,
+    settle_unknown_fields,
+)
+from grappe.apiserver.registry.negotiation import negotiate
+from grappe.apiserver.registry.parameters import WriteOptions, write_options
+from grappe.apiserver.registry.pending import apply, json_patch, merge_patch, strategic_merge_patch
+from grappe.apiserver.registry.representation import represent
+from grappe.apiserver.registry.writing import Change, Written, create_object, update_object
+from grappe.base.clock import rfc3339
+
+_APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
+_MERGE = "application/merge-patch+json"
+_STRATEGIC = "application/strategic-merge-patch+json"
+
+
+def show(backend: Backend, call: Call, written: Written) -> Response:
+    """The answer to a write: the object as it is now."""
+    form = negotiate(call.request.headers.get("accept", ""))
+    shown = represent(call.served, form, backend.clock, call.info.query.get("includeObject", ""))
+    status = 201 if written.created else 200
+    return answer_bytes(status, shown.one(written.record), form, call.warnings)
+
+
+async def create(backend: Backend, call: Call) -> Response:
+    """POST of a new object."""
+    info, request = call.info, call.request
+    if info.name:
+        raise method_not_allowed(info.plural, info.group, "POST")
+    options = write_options(info.query, request.headers, "CreateOptions")
+    obj = read_object(request.body, request.headers, call.served, options.validation, call.warnings)
+    return show(backend, call, await create_object(backend, call, obj, options))
+
+
+async def update(backend: Backend, call: Call, subresource: str = "") -> Response:
+    """PUT of a whole object (or of its status)."""
+    request = call.request
+    options = write_options(call.info.query, request.headers, "UpdateOptions")
+    obj = read_object(request.body, request.headers, call.served, options.validation, call.warnings)
+    resource = call.served.resource
+    rules.check_name(obj, resource, call.info.namespace, call.info.name)
+    strategy = backend.strategies.of(call.served)
+    if (
+        strategy.create_on_update
+        and not subresource
+        and backend.store.latest(call.served.bucket, call.key) is None
+        and not obj["metadata"].get("resourceVersion")
+        and not obj["metadata"].get("uid")
+    ):
+        return show(backend, call, await create_object(backend, call, obj, options))
+    body = orjson.dumps(obj)
+    pinned = bool(obj["metadata"].get("resourceVersion"))
+    written = await update_object(
+        backend,
+        call,
+        lambda _live: orjson.loads(body),
+        options,
+        subresource=subresource,
+        retry=not pinned,
+    )
+    return show(backend, call, written)
+
+
+async def patch(backend: Backend, call: Call, subresource: str = "") -> Response:
+    """PATCH in any of the four ways; server-side apply creates what is not there."""
+    kind = media_type(call.request.headers)
+    options = write_options(
+        call.info.query, call.request.headers, "PatchOptions", apply=kind == _APPLY
+    )
+    if kind == _APPLY:
+        written = await _apply(backend, call, options, subresource)
+    else:
+        change = _patching(call, kind, options)
+        written = await update_object(
+            backend, call, change, options, subresource=subresource, retry=True
+        )
+    return show(backend, call, written)
+
+
+def _patching(call: Call, kind: str, options: WriteOptions) -> Change:
+    """What a JSON, merge or strategic merge patch does to an object."""
+    served = call.served
+    supported = [_JSON_PATCH, _MERGE, _APPLY]
+    if not served.custom:
+        supported.insert(2, _STRATEGIC)
+    if kind not in supported:
+        raise unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: "
+            + ", ".join(supported)
+        )
+    document = _patch_document(call.request.body)
+
+    def change(live: Object) -> Object:
+        if kind == _JSON_PATCH:
+            patched: Any = json_patch(live, document)
+        elif kind == _MERGE:
+            patched = merge_patch(live, document)
+        else:
+            patched = strategic_merge_patch(live, document, served.schema)
+        if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
+            raise bad_request("the patch leaves no object")
+        check_kind(patched, served.resource.api_version, served.resource.kind)
+        settle_unknown_fields(patched, served, options.validation, call.warnings, [])
+        return patched
+
+    return change
+
+
+def _patch_document(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"error decoding patch: {error}") from None
+
+
+async def _apply(backend: Backend, call: Call, options: WriteOptions, subresource: str) -> Written:
+    served, resource = call.served, call.served.resource
+    try:
+        applied = read_yaml(call.request.body)
+    except ValueError as error:
+        raise bad_request(f"error decoding YAML: {error}") from None
+    if not isinstance(applied, dict):
+        raise bad_request("error decoding YAML: the patch must be an object")
+    if not applied.get("apiVersion") or not applied.get("kind"):
+        raise bad_request("apiVersion and kind must be set in an apply patch")
+    check_kind(applied, resource.api_version, resource.kind)
+    metadata = applied.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise bad_request("metadata must be an object")
+    if metadata.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    metadata.setdefault("name", call.info.name)
+    rules.check_name(applied, resource, call.info.namespace, call.info.name)
+    version = metadata.pop("resourceVersion", None)
+    settle_unknown_fields(applied, served, options.validation, call.warnings, [])
+
+    def merged(live: Object | None) -> Object:
+        found = apply(
+            live,
+            applied,
+            manager=options.manager,
+            api_version=resource.api_version,
+            schema=served.schema,
+            now=rfc3339(backend.clock.now()),
+            force=options.force,
+            subresource=subresource,
+        )
+        if live is not None and version:
+            found["metadata"]["resourceVersion"] = version
+        return found
+
+    if backend.store.latest(served.bucket, call.key) is None and not subresource:
+        if version:
+            raise rules.missing_for_version(resource, call.info.name)
+        return await create_object(backend, call, merged(None), options, applied=True)
+    return await update_object(
+        backend, call, merged, options, subresource=subresource, retry=True, applied=True
+    )

@@ -1,0 +1,312 @@
+"""The way of a write: default, admit, settle, validate, say who owns what, commit.
+
+`create_object` and `update_object` are that way for every verb and subresource that changes an
+object. Nothing is decided on a state older than the one the store is told to expect, so a write
+either happens on what it was decided on or starts over.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from grappe.api import Object
+from grappe.api.errors import (
+    OBJECT_MODIFIED,
+    Cause,
+    already_exists,
+    conflict,
+    internal,
+    invalid,
+    not_found,
+)
+from grappe.api.names import generated_name
+from grappe.apiserver.registry import metadata as rules
+from grappe.apiserver.registry.backend import Backend, Call, key_of
+from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.decoding import cannot_be_handled
+from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
+from grappe.apiserver.registry.parameters import WriteOptions
+from grappe.apiserver.registry.pending import apply_defaults, track_update
+from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.base.clock import rfc3339
+from grappe.store.interface import CommitFailedError, Record, RevisionMismatchError
+
+_NAME_ATTEMPTS = 8
+_CONFLICT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write left behind. `created`: there was nothing before it. Of a dry run, and of an
+    update that changed nothing, `record` was not written."""
+
+    record: Record
+    created: bool = False
+
+
+async def committed(write: Future[Record]) -> Record:
+    """Wait for a queued write; ApiError 500 when the disk refuses it."""
+    try:
+        return await write
+    except CommitFailedError as error:
+        raise internal(f"the change could not be stored: {error}") from error
+
+
+def default(served: ServedResource, obj: Object) -> None:
+    """Fill in defaults, in place."""
+    if served.custom:
+        served.schema.default(obj)
+    else:
+        apply_defaults(served.resource, obj)
+
+
+def check(served: ServedResource, obj: Object, causes: list[Cause]) -> None:
+    """Raise what the schema and the kind's own rules find wrong: 400 where a field is of the
+    wrong type (a built-in kind could not even be decoded), else 422."""
+    found = served.schema.check(obj)
+    resource = served.resource
+    if not served.custom:
+        for cause in found:
+            if cause.reason == "FieldValueTypeInvalid":
+                raise cannot_be_handled(served, f"json: {cause.field}: {cause.message}")
+    if found or causes:
+        name = obj["metadata"].get("name") or obj["metadata"].get("generateName") or ""
+        raise invalid(resource.kind, name, [*found, *causes], resource.group)
+
+
+def admission_request(
+    call: Call,
+    operation: Operation,
+    obj: Object | None,
+    old: Object | None,
+    *,
+    name: str,
+    dry_run: bool,
+    options: Object | None = None,
+) -> AdmissionRequest:
+    return AdmissionRequest(
+        operation=operation,
+        info=call.info,
+        served=call.served,
+        user=call.user,
+        obj=obj,
+        old=old,
+        namespace=call.info.namespace,
+        name=name,
+        dry_run=dry_run,
+        options=options or {},
+        warnings=call.warnings,
+    )
+
+
+async def create_object(
+    backend: Backend, call: Call, obj: Object, options: WriteOptions, *, applied: bool = False
+) -> Written:
+    """Create `obj`. `applied`: it comes from server-side apply, with its managed fields set."""
+    served, resource = call.served, call.served.resource
+    strategy = backend.strategies.of(served)
+    now = rfc3339(backend.clock.now())
+    rules.settle_namespace(obj, resource, call.info.namespace)
+    default(served, obj)
+    name = obj["metadata"].get("name") or ""
+    request = admission_request(call, "CREATE", obj, None, name=name, dry_run=options.dry_run)
+    await backend.admission.admit(request)
+    obj = request.obj or obj
+    rules.name_required(obj, resource)
+    rules.stamp_new(obj, backend.new_uid(), now)
+    generate = not obj["metadata"].get("name")
+    if generate:
+        _generate_name(backend, call, obj)
+    if strategy.has_status:
+        obj.pop("status", None)
+    if not applied:
+        obj["metadata"].pop("managedFields", None)
+        _track(call, None, obj, options, now)
+    strategy.prepare_create(obj, call.user)
+    check(served, obj, strategy.validate_create(obj))
+    request.obj, request.name = obj, obj["metadata"]["name"]
+    await backend.admission.validate(request)
+    return Written(await _insert(backend, call, strategy, obj, options.dry_run), created=True)
+
+
+def _generate_name(backend: Backend, call: Call, obj: Object) -> None:
+    """Settle a free name of the form `generateName` + five characters."""
+    metadata = obj["metadata"]
+    namespace = call.info.namespace
+    for _ in range(_NAME_ATTEMPTS):
+        metadata["name"] = generated_name(metadata["generateName"], backend.random_suffix())
+        key = key_of(call.served, namespace, metadata["name"])
+        if backend.store.latest(call.served.bucket, key) is None:
+            return
+
+
+def _track(
+    call: Call,
+    old: Object | None,
+    new: Object,
+    options: WriteOptions,
+    now: str,
+    subresource: str = "",
+) -> None:
+    track_update(
+        old,
+        new,
+        manager=options.manager,
+        api_version=call.served.resource.api_version,
+        schema=call.served.schema,
+        now=now,
+        subresource=subresource,
+    )
+
+
+async def _insert(
+    backend: Backend, call: Call, strategy: Strategy, obj: Object, dry_run: bool
+) -> Record:
+    served = call.served
+    name = obj["metadata"]["name"]
+    key = key_of(served, call.info.namespace, name)
+    if backend.store.latest(served.bucket, key) is not None:
+        raise already_exists(served.resource.plural, name, served.resource.group)
+    undo = strategy.reserve(obj, None, dry_run=dry_run)
+    stored = stored_form(served, obj)
+    if dry_run:
+        undo()
+        made = draft(served, stored, 0)
+        return Record(key, 0, made.body, made.labels, made.fields)
+    try:
+        return await committed(
+            backend.store.put(served.bucket, key, 0, lambda r: draft(served, stored, r))
+        )
+    except BaseException:
+        undo()
+        raise
+
+
+Change = Callable[[Object], Object]
+"""From the live object (which it may take apart) to the wanted one."""
+
+
+async def update_object(
+    backend: Backend,
+    call: Call,
+    change: Change,
+    options: WriteOptions,
+    *,
+    subresource: str = "",
+    retry: bool,
+    applied: bool = False,
+) -> Written:
+    """Bring the live object to what `change` makes of it; ApiError 404 when there is none.
+
+    With `retry`, a write that loses a race starts over on the newer state unless `change` pins
+    the resource version it was made from.
+    """
+    served, resource = call.served, call.served.resource
+    for _ in range(_CONFLICT_ATTEMPTS):
+        live = backend.store.latest(served.bucket, call.key)
+        if live is None:
+            raise not_found(resource.plural, call.info.name, resource.group)
+        try:
+            return await _update_once(
+                backend, call, change, options, subresource, live, applied=applied
+            )
+        except RevisionMismatchError:
+            if not retry:
+                break
+    raise conflict(resource.plural, call.info.name, OBJECT_MODIFIED, resource.group)
+
+
+async def _update_once(
+    backend: Backend,
+    call: Call,
+    change: Change,
+    options: WriteOptions,
+    subresource: str,
+    live: Record,
+    *,
+    applied: bool,
+) -> Written:
+    served, resource = call.served, call.served.resource
+    strategy = backend.strategies.of(served)
+    now = rfc3339(backend.clock.now())
+    old = decode(served, live)
+    new = change(decode(served, live))
+    rules.check_name(new, resource, call.info.namespace, call.info.name)
+    rules.check_precondition(new, old, resource, unconditional=strategy.unconditional_update)
+    default(served, new)
+    request = admission_request(
+        call, "UPDATE", new, old, name=call.info.name, dry_run=options.dry_run
+    )
+    await backend.admission.admit(request)
+    new = request.obj or new
+    rules.keep_identity(new, old)
+    rules.forbid_new_finalizers(new, old, resource)
+    if subresource == "status":
+        strategy.prepare_status(new, old)
+    elif not subresource:
+        strategy.prepare_update(new, old)
+    if not applied:
+        if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
+            new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
+        _track(call, old, new, options, now, subresource)
+    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+    if _same(new, old):
+        return Written(live)
+    check(served, new, strategy.validate_update(new, old))
+    request.obj = new
+    await backend.admission.validate(request)
+    return Written(await replace(backend, call, strategy, new, old, live, options.dry_run))
+
+
+def _same(new: Object, old: Object) -> bool:
+    """Whether a write would change nothing but when who last wrote."""
+    if new == old:
+        return True
+    metadata, before = new["metadata"], old["metadata"]
+    if any(new.get(k) != old.get(k) for k in {*new, *old} - {"metadata"}):
+        return False
+    if any(metadata.get(k) != before.get(k) for k in {*metadata, *before} - {"managedFields"}):
+        return False
+    owned = rules.without_times
+    return bool(owned(metadata.get("managedFields")) == owned(before.get("managedFields")))
+
+
+async def replace(
+    backend: Backend,
+    call: Call,
+    strategy: Strategy,
+    new: Object,
+    old: Object,
+    live: Record,
+    dry_run: bool,
+) -> Record:
+    """Write `new` over `live`, or remove it when it is being deleted and nothing holds it back
+    any more. RevisionMismatchError when `live` is no longer the newest."""
+    served = call.served
+    store = backend.store
+    undo = strategy.reserve(new, old, dry_run=dry_run)
+    stored = stored_form(served, new)
+    if dry_run:
+        undo()
+        made = draft(served, stored, live.revision)
+        return Record(live.key, live.revision, made.body, made.labels, made.fields)
+    metadata = new["metadata"]
+    ends = (
+        bool(metadata.get("deletionTimestamp"))
+        and not metadata.get("deletionGracePeriodSeconds")
+        and not metadata.get("finalizers")
+        and not strategy.holds_back(new)
+    )
+    write = store.delete if ends else store.put
+    try:
+        record = await committed(
+            write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r))
+        )
+    except BaseException:
+        undo()
+        raise
+    if ends:
+        strategy.deleted(new)
+    return record

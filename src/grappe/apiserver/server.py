@@ -1,0 +1,102 @@
+"""The API server: its parts put together into one handler."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable
+from uuid import uuid4
+
+from grappe.api.errors import ApiError, internal
+from grappe.apiserver.auth.access import Access
+from grappe.apiserver.bootstrap import bootstrap
+from grappe.apiserver.http.messages import Answer, Request, Response
+from grappe.apiserver.registry.allocation import Allocators
+from grappe.apiserver.registry.answers import answer_error
+from grappe.apiserver.registry.backend import Backend
+from grappe.apiserver.registry.catalog import Catalog
+from grappe.apiserver.registry.dispatch import Registry, path_not_found
+from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
+from grappe.apiserver.registry.pending import Chain, CustomResources, Discovery, signing_key
+from grappe.apiserver.registry.routing import parse
+from grappe.apiserver.registry.strategies.table import Strategies
+from grappe.base.clock import Clock
+from grappe.base.config import ClusterConfig
+from grappe.store.interface import Store
+
+log = logging.getLogger("grappe.apiserver")
+
+
+def _random_suffix() -> str:
+    return "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+
+
+class ApiServer:
+    """Serves one cluster from one store. `handle` may be called once `start` has returned."""
+
+    def __init__(self, config: ClusterConfig, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._access = Access(store, clock, signing_key(config))
+        self._custom = CustomResources()
+        self._catalog = Catalog(self._custom)
+        self._discovery = Discovery()
+        self._admission = Chain()
+        self._allocators = Allocators(config.service_cidr)
+        self._registry = Registry(
+            Backend(
+                store=store,
+                clock=clock,
+                catalog=self._catalog,
+                admission=self._admission,
+                strategies=Strategies(self._allocators),
+                new_uid=lambda: str(uuid4()),
+                random_suffix=_random_suffix,
+            )
+        )
+
+    async def start(self) -> None:
+        """Read what is kept in memory from the store and make what every cluster has."""
+        self._access.start()
+        await bootstrap(self._config, self._store, self.handle)
+
+    async def stop(self) -> None:
+        """Let go of the store's watches; the store itself stays open."""
+        self._access.stop()
+
+    def handle(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request; never raises."""
+        try:
+            answer = self._answer(request)
+        except ApiError as error:
+            return answer_error(error)
+        except Exception:
+            return _unexpected(request)
+        if isinstance(answer, Awaitable):
+            return self._finish(request, answer)
+        return answer
+
+    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> Answer:
+        try:
+            return await answer
+        except ApiError as error:
+            return answer_error(error)
+        except Exception:
+            return _unexpected(request)
+
+    def _answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        user = request.user or self._access.authenticate(request)
+        info = parse(request.method, request.path, request.query, self._catalog.find)
+        self._access.authorize(user, info)
+        if info.resource_request:
+            return self._registry.answer(request, user, info)
+        found = self._discovery.answer(request)
+        if found is not None:
+            return found
+        raise path_not_found()
+
+
+def _unexpected(request: Request) -> Response:
+    """A fault of ours: logged with what led to it, told without."""
+    log.exception("%s %s failed", request.method, request.path)
+    return answer_error(internal("the server could not answer; its log says why"))
