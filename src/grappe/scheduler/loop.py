@@ -54,7 +54,7 @@ class Scheduler:
         )
         self._nodes = Informer(client, NODES, transform=slim_node)
         self._namespaces = Informer(client, NAMESPACES)
-        recorder = Recorder(client, DEFAULT_SCHEDULER, "")
+        recorder = Recorder(client, DEFAULT_SCHEDULER, clock=clock)
         self._writer = Writer(client, clock, recorder, self._pods)
         self._pods.add_handler(self._pod_changed)
         self._nodes.add_handler(self._node_changed)
