@@ -88,6 +88,11 @@ class Informer:
     def by_index(self, name: str, value: str) -> Sequence[Object]:
         return [*self._indexes[name].get(value, {}).values()]
 
+    @property
+    def revision(self) -> int:
+        """The resource version up to which the copy is complete; 0 when it has to be listed."""
+        return int(self._revision or 0)
+
     def add_handler(self, handler: Handler) -> None:
         """Call `handler(type, object, old)` for each change from now on, after an ADDED for
         everything already here.
