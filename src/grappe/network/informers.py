@@ -1,0 +1,62 @@
+"""The copies of the cluster that services, DNS and published ports share: one watch of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from grappe.api import Object
+from grappe.api.resources import ENDPOINT_SLICES, PODS, SERVICES
+from grappe.client.informer import Informer
+from grappe.client.interface import Client
+from grappe.network.services.endpoints import service_of
+from grappe.network.services.render import host_ports
+
+
+class Informers:
+    """Services; EndpointSlices, indexed by `service` (`namespace/name`); this node's pods that
+    have host ports."""
+
+    def __init__(self, client: Client, node_name: str) -> None:
+        self.services = Informer(client, SERVICES, transform=_slim)
+        self.slices = Informer(
+            client, ENDPOINT_SLICES, indexes={"service": _service_key}, transform=_slim
+        )
+        self.host_port_pods = Informer(
+            client, PODS, field_selector=f"spec.nodeName={node_name}", transform=_with_host_ports
+        )
+
+    async def run(self) -> None:
+        """Keep all of them true until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for informer in (self.services, self.slices, self.host_port_pods):
+                tasks.create_task(informer.run(), name=f"informer {informer.resource.plural}")
+
+
+def _service_key(slice_: Object) -> Iterable[str]:
+    owner = service_of(slice_)
+    return [f"{owner[0]}/{owner[1]}"] if owner else []
+
+
+def _slim(obj: Object) -> Object:
+    meta = obj["metadata"]
+    meta.pop("managedFields", None)
+    meta.pop("annotations", None)
+    return obj
+
+
+def _with_host_ports(pod: Object) -> Object | None:
+    if not host_ports(pod):
+        return None
+    meta, spec, status = pod["metadata"], pod["spec"], pod["status"]
+    kept_meta = ("namespace", "name", "uid", "resourceVersion")
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {name: meta[name] for name in kept_meta if name in meta},
+        "spec": {
+            group: [{"ports": c["ports"]} for c in spec.get(group) or () if c.get("ports")]
+            for group in ("containers", "initContainers")
+        },
+        "status": {name: status[name] for name in ("podIP", "phase") if name in status},
+    }
