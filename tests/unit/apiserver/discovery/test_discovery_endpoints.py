@@ -181,7 +181,8 @@ def test_versions_are_preferred_as_kubernetes_does() -> None:
         "foo1",
         "foo10",
     ]
-    assert sorted(ordered[::-1], key=version_order) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=version_order) == ordered
 
 
 def test_custom_groups_follow_the_built_in_ones() -> None:
