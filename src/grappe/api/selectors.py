@@ -117,7 +117,7 @@ class _Parser:
             if match is None or (not symbol and not word):
                 self.tokens.append(("end", ""))
                 break
-            self.tokens.append((symbol, symbol) if symbol else ("word", word))
+            self.tokens.append((symbol, symbol) if symbol else ("word", word or ""))
             position = match.end()
         self.at = 0
 

@@ -1,0 +1,150 @@
+"""The schema of a custom kind, from the structural schema of its definition
+(https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/
+custom-resource-definitions/#specifying-a-structural-schema)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from grappe.api import Object
+from grappe.api.errors import Cause
+from grappe.api.schema.builtin import node_at
+from grappe.api.schema.check import Check, compile_check
+from grappe.api.schema.decode import decoder
+from grappe.api.schema.interface import DecodingError
+from grappe.api.schema.node import MISSING, Node
+from grappe.api.schema.unknown import drop_unknown, unknown_paths
+
+Defaulter: TypeAlias = Callable[[Any], None]
+
+
+class CustomSchema:
+    """A `Schema` of a custom kind. Compiled on first use."""
+
+    __slots__ = ("_check", "_defaulter", "openapi", "root")
+
+    def __init__(self, openapi: Object) -> None:
+        self.openapi = openapi
+        self.root = Node(openapi, custom=True, embedded=True)
+        self._check: Check | None = None
+        self._defaulter: Defaulter | None = None
+
+    def decode(self, obj: Object) -> list[str]:
+        """Drop unknown fields. Only `metadata` is read as strictly as in a built-in kind; other
+        wrong types are for `check`, which answers 422."""
+        metadata = self.root.properties["metadata"]
+        for name in ("apiVersion", "kind"):
+            if name in obj and not isinstance(obj[name], str):
+                raise DecodingError(f"Object '{name}' must be a string")
+        unknown: list[str] = []
+        if "metadata" in obj:
+            try:
+                decoder(metadata)(obj["metadata"], unknown)
+            except DecodingError as error:
+                raise DecodingError(
+                    str(error).replace("ObjectMeta.", "ObjectMeta.metadata.")
+                ) from None
+            unknown = [f"metadata.{path}" for path in unknown]
+        return unknown + drop_unknown(self.root, obj)
+
+    def unknown_fields(self, obj: Object) -> list[str]:
+        return unknown_paths(self.root, obj)
+
+    def prune(self, obj: Object) -> None:
+        drop_unknown(self.root, obj)
+
+    def default(self, obj: Object) -> None:
+        if self._defaulter is None:
+            self._defaulter = _compile_defaults(self.root) or _nothing
+        self._defaulter(obj)
+
+    def check(self, obj: Object) -> list[Cause]:
+        if self._check is None:
+            self._check = compile_check(self.openapi)
+        causes: list[Cause] = []
+        self._check(obj, "", causes)
+        return causes
+
+    def node(self, path: tuple[str, ...]) -> Node | None:
+        return node_at(self.root, path)
+
+
+def crd_schema(openapi_v3: Object | None) -> CustomSchema:
+    """The schema of a `CustomResourceDefinition`'s `openAPIV3Schema`; without one anything is
+    allowed besides `metadata`."""
+    return CustomSchema(
+        openapi_v3 or {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    )
+
+
+def _nothing(value: Any) -> None:
+    return None
+
+
+def _compile_defaults(node: Node) -> Defaulter | None:
+    """What fills in the defaults at and below `node`; None when there are none."""
+    if not node.custom:
+        return None
+    if node.type == "array":
+        return _array_defaults(node)
+    fields: list[tuple[str, Any, bool, Defaulter | None]] = []
+    for name, child in node.properties.items():
+        inner = _compile_defaults(child)
+        if child.default is not MISSING or inner is not None:
+            fields.append((name, child.default, child.nullable, inner))
+    values = node.values
+    rest = _compile_defaults(values) if values is not None else None
+    rest_default = values.default if values is not None else MISSING
+    if not fields and rest is None and rest_default is MISSING:
+        return None
+    named = frozenset(node.properties)
+
+    def fill(value: Any) -> None:
+        if not isinstance(value, dict):
+            return
+        for name, default, nullable, inner in fields:
+            if default is not MISSING and (
+                name not in value or (value[name] is None and not nullable)
+            ):
+                value[name] = _copy(default)
+            if inner is not None and name in value:
+                inner(value[name])
+        if values is None or (rest is None and rest_default is MISSING):
+            return
+        for key, entry in value.items():
+            if key in named:
+                continue
+            if entry is None and rest_default is not MISSING and not values.nullable:
+                value[key] = entry = _copy(rest_default)
+            if rest is not None:
+                rest(entry)
+
+    return fill
+
+
+def _array_defaults(node: Node) -> Defaulter | None:
+    items = node.items
+    inner = _compile_defaults(items)
+    default, nullable = items.default, items.nullable
+    if inner is None and default is MISSING:
+        return None
+
+    def fill(value: Any) -> None:
+        if not isinstance(value, list):
+            return
+        for index, item in enumerate(value):
+            if item is None and default is not MISSING and not nullable:
+                value[index] = _copy(default)
+            if inner is not None:
+                inner(value[index])
+
+    return fill
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _copy(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_copy(v) for v in value]
+    return value

@@ -1,0 +1,59 @@
+"""The data of the built-in kinds: one compressed file for each Kubernetes version.
+
+The file is kept as unparsed pieces, one for each definition, so that reading it takes about two
+milliseconds and what nobody asks for costs nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+VERSION = "1.36"
+_DATA = Path(__file__).parent / "data"
+_PREFIX = "#/definitions/"
+
+
+class _File(msgspec.Struct):
+    kinds: dict[str, str]
+    definitions: dict[str, msgspec.Raw]
+
+
+@cache
+def _file() -> _File:
+    packed = (_DATA / f"kubernetes-{VERSION}.json.gz").read_bytes()
+    return msgspec.json.decode(gzip.decompress(packed), type=_File)
+
+
+def definition_names() -> list[str]:
+    """Every definition, in the order of its name (`io.k8s.api.core.v1.Pod`)."""
+    return list(_file().definitions)
+
+
+def definition(name: str) -> dict[str, Any]:
+    """One OpenAPI v2 definition, newly parsed; KeyError when there is none of that name."""
+    found: dict[str, Any] = msgspec.json.decode(_file().definitions[name])
+    return found
+
+
+def definition_of_kind(api_version: str, kind: str) -> str | None:
+    """The name of the definition of a kind."""
+    return _file().kinds.get(f"{api_version} {kind}")
+
+
+def reference(schema: Mapping[str, Any]) -> str:
+    """The definition a `$ref` points to; empty when the schema is no reference."""
+    target: str = schema.get("$ref") or ""
+    return target[len(_PREFIX) :]
+
+
+def descriptions() -> dict[str, tuple[str, dict[str, str]]]:
+    """(own text, {property: text}) of every definition. Large; not kept: `kubectl explain` asks
+    once and caches."""
+    packed = (_DATA / f"kubernetes-{VERSION}-descriptions.json.gz").read_bytes()
+    return msgspec.json.decode(gzip.decompress(packed), type=dict[str, tuple[str, dict[str, str]]])

@@ -1,0 +1,55 @@
+"""What every schema offers, whether of a built-in or a custom kind."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from grappe.api import Object
+from grappe.api.errors import Cause
+from grappe.api.schema.node import Node
+
+
+class DecodingError(ValueError):
+    """The object cannot be read as its kind: the text after `cannot be handled as a KIND: `."""
+
+
+class Schema(Protocol):
+    """The schema of one version of one kind.
+
+    A path is written as Kubernetes writes it in messages: `spec.containers[0].image`.
+    """
+
+    @property
+    def root(self) -> Node:
+        """The schema of the whole object; walk it with `child` and `items`."""
+        ...
+
+    def decode(self, obj: Object) -> list[str]:
+        """Read `obj` as its kind, in place: unknown fields are dropped and their paths returned,
+        values brought to their canonical form (built-in kinds: quantities, times, nulls).
+
+        Raises DecodingError when a built-in kind's field has the wrong type.
+        """
+        ...
+
+    def unknown_fields(self, obj: Object) -> list[str]:
+        """The paths of fields the schema does not know; `obj` is left alone."""
+        ...
+
+    def prune(self, obj: Object) -> None:
+        """Drop what `unknown_fields` would name, in place."""
+        ...
+
+    def default(self, obj: Object) -> None:
+        """Fill in the schema's own defaults, in place (custom kinds; built-in kinds' are in
+        `grappe.api.defaults`)."""
+        ...
+
+    def check(self, obj: Object) -> list[Cause]:
+        """What is wrong with the values of `obj`, in Kubernetes' wording (custom kinds; built-in
+        kinds' rules are in `grappe.api.validation`)."""
+        ...
+
+    def node(self, path: tuple[str, ...]) -> Node | None:
+        """The schema at field names `path`; `"[]"` steps into a list's items."""
+        ...

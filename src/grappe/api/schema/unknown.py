@@ -1,0 +1,47 @@
+"""Fields the schema does not know: naming them and dropping them (pruning)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grappe.api.schema.node import Node
+
+
+def unknown_paths(node: Node, value: Any) -> list[str]:
+    """The paths of unknown fields, as `spec.containers[0].foo`."""
+    found: list[str] = []
+    _walk(node, value, "", found, drop=False)
+    return found
+
+
+def drop_unknown(node: Node, value: Any) -> list[str]:
+    """Remove unknown fields in place and return their paths."""
+    found: list[str] = []
+    _walk(node, value, "", found, drop=True)
+    return found
+
+
+def _walk(node: Node, value: Any, path: str, found: list[str], *, drop: bool) -> None:
+    """What is not of the node's type is left to those who check types."""
+    if value.__class__ is dict:
+        if node.type != "object" and not node.preserve_unknown:
+            return
+        properties, values = node.properties, node.values
+        dropped = []
+        for key, inner in value.items():
+            child = properties.get(key) or values
+            if child is None:
+                if not node.preserve_unknown and node.type == "object":
+                    found.append(f"{path}.{key}" if path else key)
+                    dropped.append(key)
+                continue
+            if inner.__class__ is dict or inner.__class__ is list:
+                _walk(child, inner, f"{path}.{key}" if path else key, found, drop=drop)
+        if drop:
+            for key in dropped:
+                del value[key]
+    elif value.__class__ is list and node.type == "array":
+        items = node.items
+        for index, inner in enumerate(value):
+            if inner.__class__ is dict or inner.__class__ is list:
+                _walk(items, inner, f"{path}[{index}]", found, drop=drop)
