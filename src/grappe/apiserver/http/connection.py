@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from math import inf
+from typing import cast
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.http.chunked import ChunkedWriter
@@ -80,8 +81,8 @@ class Connection(asyncio.Protocol):
 
     # -- the transport's side --------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A cast, not an assertion: uvloop's transports do not say that they are Transports.
+        self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=2 * self._limits.slice_bytes)
         peer = transport.get_extra_info("peername")
         self._reader = RequestReader(
