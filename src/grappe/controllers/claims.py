@@ -1,0 +1,101 @@
+"""Which objects an owner manages: adopt what matches and has no controller, release what does
+not match any more.
+
+Rule: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#non-template-pod-acquisitions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from grappe.api import Object
+from grappe.api.errors import ApiError
+from grappe.api.resources import Resource
+from grappe.api.selectors import LabelSelector
+from grappe.client.interface import Client
+from grappe.reconcile.owners import controller_of, owner_reference
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`owned` stays; `adopt` becomes owned; `release` does not stay."""
+
+    owned: tuple[Object, ...] = ()
+    adopt: tuple[Object, ...] = ()
+    release: tuple[Object, ...] = field(default=())
+
+
+def claim(owner: Object, selector: LabelSelector, candidates: Iterable[Object]) -> Claim:
+    """Sort the candidates. An owner that is being deleted adopts and releases nothing."""
+    uid = owner["metadata"]["uid"]
+    going = bool(owner["metadata"].get("deletionTimestamp"))
+    owned, adopt, release = [], [], []
+    for obj in candidates:
+        controller = controller_of(obj)
+        matches = selector.matches(obj["metadata"].get("labels"))
+        if controller is not None:
+            if controller["uid"] != uid:
+                continue
+            if matches:
+                owned.append(obj)
+            elif not going:
+                release.append(obj)
+        elif matches and not going and not obj["metadata"].get("deletionTimestamp"):
+            adopt.append(obj)
+    return Claim(tuple(owned), tuple(adopt), tuple(release))
+
+
+async def settle(
+    client: Client, owner_resource: Resource, owner: Object, resource: Resource, found: Claim
+) -> tuple[list[Object], list[Object]]:
+    """Adopt and release on the server; (adopted, released) as answered.
+
+    Before adopting, the owner is read anew: one that is gone or being deleted must not adopt.
+    """
+    adopted: list[Object] = []
+    released: list[Object] = []
+    if found.adopt and await _is_alive(client, owner_resource, owner):
+        reference = owner_reference(owner)
+        for obj in found.adopt:
+            answer = await _patch_owners(client, resource, obj, reference)
+            if answer is not None:
+                adopted.append(answer)
+    for obj in found.release:
+        drop = {"$patch": "delete", "uid": owner["metadata"]["uid"]}
+        answer = await _patch_owners(client, resource, obj, drop)
+        if answer is not None:
+            released.append(answer)
+    return adopted, released
+
+
+async def _is_alive(client: Client, resource: Resource, owner: Object) -> bool:
+    meta = owner["metadata"]
+    try:
+        fresh = await client.get(resource, meta["name"], meta.get("namespace"))
+    except ApiError as error:
+        if error.code == 404:
+            return False
+        raise
+    found = fresh["metadata"]
+    return found["uid"] == meta["uid"] and not found.get("deletionTimestamp")
+
+
+async def _patch_owners(
+    client: Client, resource: Resource, obj: Object, reference: Object
+) -> Object | None:
+    """The patched object; None when it is gone or another object by now."""
+    meta = obj["metadata"]
+    patch = {"metadata": {"uid": meta["uid"], "ownerReferences": [reference]}}
+    try:
+        return await client.patch(
+            resource,
+            meta["name"],
+            patch,
+            meta.get("namespace"),
+            patch_type="application/strategic-merge-patch+json",
+        )
+    except ApiError as error:
+        if error.code in (404, 409, 422):
+            return None
+        raise

@@ -1,0 +1,24 @@
+"""What every controller of the process shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grappe.base.clock import Clock
+from grappe.client.interface import Client
+from grappe.controllers.informers import SharedInformers
+from grappe.reconcile.events import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`root_ca`: the PEM certificate pods trust the API server by."""
+
+    client: Client
+    clock: Clock
+    informers: SharedInformers
+    root_ca: str
+
+    def recorder(self, component: str) -> Recorder:
+        """Events of one controller, named as in kube-controller-manager."""
+        return Recorder(self.client, component, clock=self.clock)

@@ -1,0 +1,31 @@
+"""Starts every controller over one set of informers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from grappe.base.clock import Clock, SystemClock
+from grappe.client.interface import Client
+from grappe.controllers.context import Context
+from grappe.controllers.informers import SharedInformers
+from grappe.controllers.replicaset import controller as replicaset
+from grappe.reconcile import Controller
+
+BUILDERS: tuple[Callable[[Context], Controller], ...] = (replicaset.build,)
+
+
+async def run(client: Client, clock: Clock | None = None, *, root_ca: str = "") -> None:
+    """Run all controllers until cancelled.
+
+    `root_ca` is the PEM certificate that pods are to trust the API server by; without it no
+    `kube-root-ca.crt` ConfigMaps are published.
+    """
+    informers = SharedInformers(client)
+    context = Context(client, clock or SystemClock(), informers, root_ca)
+    controllers = [build(context) for build in BUILDERS]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(informers.run(), name="informers")
+        await informers.synced()
+        for controller in controllers:
+            group.create_task(controller.run(), name=controller.name)
