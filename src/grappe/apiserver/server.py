@@ -10,19 +10,24 @@ from uuid import uuid4
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.bootstrap import bootstrap
+from grappe.apiserver.health import health
 from grappe.apiserver.http.messages import Answer, Request, Response
+from grappe.apiserver.pki import ensure
 from grappe.apiserver.registry.allocation import Allocators
 from grappe.apiserver.registry.answers import answer_error
 from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
-from grappe.apiserver.registry.pending import Chain, CustomResources, Discovery, signing_key
+from grappe.apiserver.registry.pending import Chain, CustomResources, Discovery
 from grappe.apiserver.registry.routing import parse
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.base.config import ClusterConfig
 from grappe.store.interface import Store
+
+STORE_INDEXES = (("/pods", "spec.nodeName"),)
+"""The (bucket, field) pairs a store should index for this server."""
 
 log = logging.getLogger("grappe.apiserver")
 
@@ -32,12 +37,14 @@ def _random_suffix() -> str:
 
 
 class ApiServer:
-    """Serves one cluster from one store. `handle` may be called once `start` has returned."""
+    """Serves one cluster from one store. `handle` may be called once `start` has returned.
+    `pki` is the cluster's, made if it was not there."""
 
     def __init__(self, config: ClusterConfig, store: Store, clock: Clock) -> None:
         self._config = config
         self._store = store
-        self._access = Access(store, clock, signing_key(config))
+        self.pki = ensure(config)
+        self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._custom = CustomResources()
         self._catalog = Catalog(self._custom)
         self._discovery = Discovery()
@@ -90,7 +97,7 @@ class ApiServer:
         self._access.authorize(user, info)
         if info.resource_request:
             return self._registry.answer(request, user, info)
-        found = self._discovery.answer(request)
+        found = health(request) or self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()

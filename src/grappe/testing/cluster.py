@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from grappe.apiserver.http.messages import User
-from grappe.apiserver.server import ApiServer
+from grappe.apiserver.http.server import HttpServer, serve
+from grappe.apiserver.pki import ensure, server_ssl_context
+from grappe.apiserver.server import STORE_INDEXES, ApiServer
 from grappe.assembly.inprocess import InProcessTransport
 from grappe.base.clock import Clock, SystemClock
 from grappe.base.config import ClusterConfig
@@ -36,6 +38,23 @@ class TestCluster:
         self.clock = clock
         self.api = ApiServer(config, store, clock)
         self.client = self.client_of(ADMIN)
+        self._http: HttpServer | None = None
+
+    async def serve_https(self) -> Path:
+        """Listen with TLS on a free loopback port; the path of the administrator's kubeconfig."""
+        if self._http is None:
+            tls = server_ssl_context(self.api.pki)
+            self._http = await serve(self.api.handle, addresses=[("127.0.0.1", 0)], tls=tls)
+            self.config = self.config.with_port(self._http.ports[0])
+            ensure(self.config)
+        return self.config.kubeconfig
+
+    async def close(self) -> None:
+        """Stop serving; the store stays open."""
+        if self._http is not None:
+            await self._http.close(grace=0.5)
+        await self.client.close()
+        await self.api.stop()
 
     def client_of(self, user: User) -> RestClient:
         """A client whose requests are made as `user`, within the process."""
@@ -52,13 +71,12 @@ async def running_cluster(
     """A started cluster with the objects every cluster has; nothing is left behind."""
     with tempfile.TemporaryDirectory(prefix="grappe-test-") as scratch:
         config = ClusterConfig("test", data_dir or Path(scratch), port=0, simulate=1)
-        kept = store or MemoryStore()
+        kept = store or MemoryStore(STORE_INDEXES)
         cluster = TestCluster(config, kept, clock or SystemClock())
         await cluster.api.start()
         try:
             yield cluster
         finally:
-            await cluster.client.close()
-            await cluster.api.stop()
+            await cluster.close()
             if store is None:
                 await kept.close()

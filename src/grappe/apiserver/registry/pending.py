@@ -152,17 +152,3 @@ except ImportError:
         def served(self):
             return ()
 
-
-def signing_key(config):
-    try:
-        from grappe.apiserver.pki import ensure
-    except ImportError:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    return ensure(config).signing_key

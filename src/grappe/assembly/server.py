@@ -1,0 +1,97 @@
+"""The server process: API, store, controllers and scheduler on one event loop.
+
+`python -m grappe.assembly.server DATA_DIR`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+from pathlib import Path
+
+from grappe.apiserver import pki
+from grappe.apiserver.http.messages import User
+from grappe.apiserver.http.server import serve
+from grappe.apiserver.server import STORE_INDEXES, ApiServer
+from grappe.assembly.inprocess import InProcessTransport
+from grappe.base.clock import SystemClock
+from grappe.base.config import ClusterConfig
+from grappe.base.errors import UserError
+from grappe.base.logging import setup
+from grappe.base.tasks import run_until_signalled
+from grappe.client.rest import RestClient
+from grappe.store.sqlite import SqliteStore
+
+log = logging.getLogger("grappe.server")
+
+CONTROLLERS = User("system:kube-controller-manager", ("system:masters", "system:authenticated"))
+SCHEDULER = User("system:kube-scheduler", ("system:authenticated",))
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""Measured: with few parsed objects alive, rare collections cost no memory and save time."""
+
+
+async def run(config: ClusterConfig) -> None:
+    """Serve the cluster until SIGTERM. A port of 0 is settled and saved."""
+    store = SqliteStore.open(config.database, STORE_INDEXES)
+    clock = SystemClock()
+    api = ApiServer(config, store, clock)
+    await api.start()
+    port = config.port
+    addresses = [("127.0.0.1", port)]
+    if not config.simulate:
+        addresses.append((config.host_ip, port))
+    tls = pki.server_ssl_context(api.pki)
+    http = await serve(api.handle, addresses=addresses, tls=tls, freebind=True)
+    if not port:
+        config = config.with_port(http.ports[0])
+        config.save()
+        pki.ensure(config)
+    log.info("serving on %s", ", ".join(f"https://{h}:{config.port}" for h, _ in addresses))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    try:
+        await run_until_signalled(
+            {
+                "controllers": _controllers(api, clock),
+                "scheduler": _scheduler(api, clock),
+                "certificates": pki.renew_forever(config, tls),
+            }
+        )
+    finally:
+        await http.close()
+        await api.stop()
+        await store.close()
+
+
+async def _controllers(api: ApiServer, clock: SystemClock) -> None:
+    from grappe import controllers
+
+    if not hasattr(controllers, "run"):  # until they land
+        await asyncio.Event().wait()
+    client = RestClient(InProcessTransport(api.handle, CONTROLLERS))
+    await controllers.run(client, clock)
+
+
+async def _scheduler(api: ApiServer, clock: SystemClock) -> None:
+    from grappe import scheduler
+
+    client = RestClient(InProcessTransport(api.handle, SCHEDULER))
+    await scheduler.run(client, clock)
+
+
+def main() -> None:
+    import uvloop
+
+    setup()
+    try:
+        uvloop.run(run(ClusterConfig.load(Path(sys.argv[1]))))
+    except UserError as error:
+        log.error("%s; %s", error.message, error.fix)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
