@@ -6,5 +6,6 @@ Must never know a kind by name; what is special about a field comes from its sch
 
 from grappe.api.patch.json_patch import json_patch
 from grappe.api.patch.merge_patch import merge_patch
+from grappe.api.patch.strategic_merge_patch import strategic_merge_patch
 
-__all__ = ["json_patch", "merge_patch"]
+__all__ = ["json_patch", "merge_patch", "strategic_merge_patch"]
