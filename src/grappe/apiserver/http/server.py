@@ -16,6 +16,7 @@ from grappe.base.errors import UserError
 _BACKLOG = 1024
 _SWEEP_SECONDS = 5.0
 _GRACE_SECONDS = 5.0
+_PORT_ATTEMPTS = 10
 _IP_FREEBIND = 15  # linux/in.h; the socket module does not name it
 
 
@@ -84,22 +85,40 @@ async def serve(
     freebind: bool = False,
     limits: Limits | None = None,
 ) -> HttpServer:
-    """Listen on every (host, port); port 0 picks a free one, told by `ports` in the same order.
+    """Listen on every (host, port); `ports` tells them in the same order. Port 0 picks a free one,
+    the same for every address that asks for 0.
 
     With `freebind` an address may be listened on before an interface has it. UserError names the
     address that cannot be had.
     """
-    sockets: list[socket.socket] = []
     server = HttpServer(limits or Limits())
+    sockets = _bind_all(addresses, freebind)
     try:
-        for host, port in addresses:
-            sockets.append(_bind(host, port, freebind))
         await server._listen(handler, sockets, tls)
     except BaseException:
         for listener in sockets:
             listener.close()
         raise
     return server
+
+
+def _bind_all(addresses: Sequence[tuple[str, int]], freebind: bool) -> list[socket.socket]:
+    """A socket for each address; all or none."""
+    for attempt in range(_PORT_ATTEMPTS):
+        sockets: list[socket.socket] = []
+        picked = 0
+        try:
+            for host, port in addresses:
+                sockets.append(_bind(host, port or picked, freebind))
+                picked = picked or (0 if port else sockets[-1].getsockname()[1])
+        except UserError:
+            for listener in sockets:
+                listener.close()
+            if not picked or attempt == _PORT_ATTEMPTS - 1:
+                raise
+            continue
+        return sockets
+    raise AssertionError("unreachable")
 
 
 def _bind(host: str, port: int, freebind: bool) -> socket.socket:

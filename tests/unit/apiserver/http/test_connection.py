@@ -690,7 +690,7 @@ async def test_an_address_that_is_not_there_yet_can_be_listened_on() -> None:
     server = await serve(
         Api(), addresses=[("127.0.0.1", 0), ("192.0.2.77", 0)], tls=None, freebind=True
     )
-    assert len(server.ports) == 2
+    assert server.ports[0] == server.ports[1] != 0
     await server.close()
     with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.77"):
         await serve(Api(), addresses=[("192.0.2.77", 0)], tls=None)

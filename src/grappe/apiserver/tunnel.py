@@ -1,0 +1,98 @@
+"""Passes a request on to the kubelet server of a node: log, exec, attach, port-forward, proxy.
+
+The node knows the API server by the client certificate kube-apiserver-kubelet-client; whatever
+told the API server who its client is stays here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from grappe.api.errors import ApiError, bad_request
+from grappe.apiserver.http.messages import Request, Tunnel
+
+_DIAL_SECONDS = 10.0
+_KEPT_BACK = frozenset(
+    (
+        # who the client is
+        "authorization",
+        "cookie",
+        # of this connection only (RFC 9110, 7.6.1), or made anew
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+_KEPT_BACK_PREFIXES = ("impersonate-", "x-remote-", "proxy-")
+_TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
+
+
+def kubelet_tunnel(
+    tls: ssl.SSLContext, host: str, port: int, path_and_query: str, request: Request
+) -> Tunnel:
+    """A tunnel to `https://host:port` that begins with `request`, sent to `path_and_query`.
+
+    An upgrade stays an upgrade; any other answer is passed on whole and ends the connection.
+    Raises ApiError 400 for a path that cannot stand in a request line; connecting raises
+    ApiError 500 as Kubernetes does (`error dialing backend: …`).
+    """
+    if any(character <= " " or character == "\x7f" for character in path_and_query):
+        raise bad_request("the path contains characters that must be percent-encoded")
+    first = request_head(host, port, path_and_query, request) + request.body
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        try:
+            async with asyncio.timeout(_DIAL_SECONDS):
+                reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        except TimeoutError:
+            raise _dialing(f"dial tcp {host}:{port}: i/o timeout") from None
+        except ssl.SSLError as error:
+            raise _dialing(f"tls: {host}:{port}: {error.reason or error}") from error
+        except ConnectionRefusedError:
+            raise _dialing(f"dial tcp {host}:{port}: connect: connection refused") from None
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise _dialing(f"dial tcp {host}:{port}: connect: {why}") from error
+        return reader, writer, first
+
+    return Tunnel(connect)
+
+
+def _dialing(why: str) -> ApiError:
+    return ApiError(500, "", f"error dialing backend: {why}")
+
+
+def request_head(host: str, port: int, path_and_query: str, request: Request) -> bytes:
+    """The request line and headers the node gets."""
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"{request.method} {path_and_query} HTTP/1.1", f"Host: {authority}"]
+    for name, value in request.headers.items():
+        if name in _KEPT_BACK or name.startswith(_KEPT_BACK_PREFIXES):
+            continue
+        if name == "sec-websocket-protocol":
+            value = _without_token(value)
+            if not value:
+                continue
+        lines.append(f"{name}: {value}")
+    upgrade = request.headers.get("upgrade")
+    if upgrade and "upgrade" in request.headers.get("connection", "").lower():
+        lines += ["Connection: Upgrade", f"Upgrade: {upgrade}"]
+    else:
+        lines.append("Connection: close")
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        lines.append(f"Content-Length: {len(request.body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _without_token(protocols: str) -> str:
+    """The offered WebSocket subprotocols less the one that carries a bearer token
+    (https://kubernetes.io/docs/reference/access-authn-authz/authentication/)."""
+    offered = (p.strip() for p in protocols.split(","))
+    return ", ".join(p for p in offered if not p.startswith(_TOKEN_PROTOCOL))
