@@ -1,35 +1,23 @@
-"""Columns and cells of a Table."""
+"""Columns and cells of a Table: a built-in kind's printer, or a custom resource's own columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from grappe.api import Object
+from grappe.api import Object, printers
+from grappe.apiserver.crd.columns import column_cells, column_definitions
 from grappe.apiserver.registry.interface import ServedResource
-
-_NAME: Object = {
-    "name": "Name",
-    "type": "string",
-    "format": "name",
-    "description": "Name must be unique within a namespace.",
-    "priority": 0,
-}
-_CREATED: Object = {
-    "name": "Created At",
-    "type": "date",
-    "format": "",
-    "description": "CreationTimestamp is a timestamp representing the server time when this "
-    "object was created.",
-    "priority": 0,
-}
 
 
 def columns_of(served: ServedResource) -> list[Object]:
     """Column definitions."""
-    return [_NAME, _CREATED]
+    if served.columns is not None:
+        return column_definitions(served.columns)
+    return printers.columns(served.resource)
 
 
 def cells_of(served: ServedResource, obj: Object, now: float) -> list[Any]:
     """One value for each column."""
-    metadata = obj["metadata"]
-    return [metadata["name"], metadata["creationTimestamp"]]
+    if served.columns is not None:
+        return column_cells(served.columns, obj, now)
+    return printers.cells(served.resource, obj, now)

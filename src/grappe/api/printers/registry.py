@@ -1,0 +1,37 @@
+"""Which printer a kind has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grappe.api import Object
+from grappe.api.printers import cluster, networking, pods, policy, storage, workloads
+from grappe.api.printers.column import NAME, Column, Printer
+from grappe.api.resources import Resource
+
+_FALLBACK = Printer(
+    (NAME, Column("Created At", "date")),
+    lambda obj, _now: [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")],
+)
+_PRINTERS = {
+    ("", "Pod"): pods.PRINTER,
+    **workloads.PRINTERS,
+    **networking.PRINTERS,
+    **cluster.PRINTERS,
+    **policy.PRINTERS,
+    **storage.PRINTERS,
+}
+
+
+def _printer(resource: Resource) -> Printer:
+    return _PRINTERS.get((resource.group, resource.kind), _FALLBACK)
+
+
+def columns(resource: Resource) -> list[Object]:
+    """The `TableColumnDefinition`s of a built-in kind."""
+    return [column.definition() for column in _printer(resource).columns]
+
+
+def cells(resource: Resource, obj: Object, now: float) -> list[Any]:
+    """One row: a value for each of `columns`, `now` in seconds since the epoch."""
+    return _printer(resource).cells(obj, now)

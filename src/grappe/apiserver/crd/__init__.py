@@ -1,0 +1,8 @@
+"""CustomResourceDefinitions: what they say, whether it makes sense, and what is served because of
+them.
+
+`definition`, `naming`, `status`, `validation`, `json_path` and `columns` are pure;
+`custom_resources` follows the definitions in the store and offers what they serve. Storing custom
+objects is the registry's work, as for every other kind: nothing here is in the way of a request.
+https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+"""
