@@ -1,0 +1,119 @@
+"""From a definition to the resources it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+from grappe.api import Object
+from grappe.api.errors import Cause
+from grappe.api.resources import ALL_VERBS, Resource
+from grappe.api.schema import CustomSchema, Node, crd_schema
+from grappe.apiserver.crd.columns import DEFAULT_COLUMNS
+from grappe.apiserver.crd.definition import Definition, Names
+from grappe.apiserver.registry.interface import ScalePaths, ServedResource
+
+
+class DeferredSchema:
+    """A custom kind's schema, read when it is first needed: most definitions of a cluster are
+    never used between one start and the next."""
+
+    def __init__(self, load: Callable[[], Object | None]) -> None:
+        self._load = load
+
+    @cached_property
+    def _schema(self) -> CustomSchema:
+        return crd_schema(self._load())
+
+    @property
+    def openapi(self) -> Object:
+        """The `openAPIV3Schema` itself."""
+        return self._schema.openapi
+
+    @property
+    def root(self) -> Node:
+        return self._schema.root
+
+    def decode(self, obj: Object) -> list[str]:
+        return self._schema.decode(obj)
+
+    def unknown_fields(self, obj: Object) -> list[str]:
+        return self._schema.unknown_fields(obj)
+
+    def prune(self, obj: Object) -> None:
+        self._schema.prune(obj)
+
+    def default(self, obj: Object) -> None:
+        self._schema.default(obj)
+
+    def check(self, obj: Object) -> list[Cause]:
+        return self._schema.check(obj)
+
+    def node(self, path: tuple[str, ...]) -> Node | None:
+        return self._schema.node(path)
+
+
+def served_versions(
+    definition: Definition,
+    names: Names,
+    spec: Object,
+    load_schema: Callable[[str], Object | None],
+) -> Iterator[ServedResource]:
+    """What `definition` serves under its accepted `names`. `load_schema` gives a version's
+    `openAPIV3Schema`. A definition that is going away takes no new objects."""
+    verbs = tuple(v for v in ALL_VERBS if v != "create" or not definition.terminating)
+    for version in spec.get("versions") or ():
+        if version.get("served"):
+            yield _serve(definition, names, version, verbs, load_schema)
+
+
+def _serve(
+    definition: Definition,
+    names: Names,
+    version: Object,
+    verbs: tuple[str, ...],
+    load_schema: Callable[[str], Object | None],
+) -> ServedResource:
+    name: str = version["name"]
+    subresources: dict[str, Any] = version.get("subresources") or {}
+    present = frozenset(sub for sub in ("status", "scale") if subresources.get(sub) is not None)
+    resource = Resource(
+        definition.group,
+        name,
+        names.plural,
+        names.kind,
+        definition.namespaced,
+        names.singular,
+        names.short_names,
+        names.categories,
+        present,
+        verbs,
+    )
+    scale = subresources.get("scale")
+    return ServedResource(
+        resource=resource,
+        schema=DeferredSchema(lambda: load_schema(name)),
+        bucket=resource.bucket,
+        storage_version=f"{definition.group}/{definition.storage_version}",
+        scale=ScalePaths(
+            scale.get("specReplicasPath", ""),
+            scale.get("statusReplicasPath", ""),
+            scale.get("labelSelectorPath") or "",
+        )
+        if scale is not None
+        else None,
+        columns=tuple(version.get("additionalPrinterColumns") or DEFAULT_COLUMNS),
+        selectable_fields=tuple(
+            field["jsonPath"] for field in version.get("selectableFields") or ()
+        ),
+        definition=definition.uid,
+        deprecation_warning=_deprecation(resource, version),
+    )
+
+
+def _deprecation(resource: Resource, version: Object) -> str:
+    if not version.get("deprecated"):
+        return ""
+    told: str = version.get("deprecationWarning") or ""
+    return told or f"{resource.api_version} {resource.kind} is deprecated"
