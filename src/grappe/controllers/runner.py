@@ -8,11 +8,15 @@ from collections.abc import Callable
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
 from grappe.controllers.context import Context
+from grappe.controllers.deployment import controller as deployment
 from grappe.controllers.informers import SharedInformers
 from grappe.controllers.replicaset import controller as replicaset
 from grappe.reconcile import Controller
 
-BUILDERS: tuple[Callable[[Context], Controller], ...] = (replicaset.build,)
+BUILDERS: tuple[Callable[[Context], Controller], ...] = (
+    deployment.build,
+    replicaset.build,
+)
 
 
 async def run(client: Client, clock: Clock | None = None, *, root_ca: str = "") -> None:

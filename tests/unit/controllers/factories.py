@@ -103,3 +103,36 @@ def replicaset(name: str = "web", *, replicas: int = 1, **more: Any) -> Object:
         },
         "status": more.pop("status", {}),
     }
+
+
+def deployment(
+    name: str = "web", *, replicas: int = 1, image: str = "app:1", **more: Any
+) -> Object:
+    meta = {
+        "name": name,
+        "namespace": "default",
+        "uid": f"uid-{name}",
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": at(-1000),
+    }
+    meta.update(more.pop("metadata", {}))
+    spec: Object = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": "a"}},
+        "template": template(image),
+        "progressDeadlineSeconds": 600,
+        "revisionHistoryLimit": 10,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"},
+        },
+    }
+    spec.update(more.pop("spec", {}))
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta,
+        "spec": spec,
+        "status": more.pop("status", {}),
+    }
