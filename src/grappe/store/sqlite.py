@@ -68,5 +68,6 @@ class SqliteStore(JournaledStore):
         for name in states.keys() | floors.keys():
             bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floors.get(name, 0))
             bucket.load(states.get(name, {}), histories.get(name, ()))
+            dead.extend(bucket.trim(self._limits.bytes, self._limits.events, 0))
         self._revision = self._assigned = file.revision()
         journal.adopt(dead)
