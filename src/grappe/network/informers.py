@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from grappe.api import Object
 from grappe.api.resources import ENDPOINT_SLICES, PODS, SERVICES
@@ -15,12 +15,20 @@ from grappe.network.services.render import host_ports
 
 class Informers:
     """Services; EndpointSlices, indexed by `service` (`namespace/name`); this node's pods that
-    have host ports."""
+    have host ports. Also the `Directory` of cluster DNS."""
 
     def __init__(self, client: Client, node_name: str) -> None:
-        self.services = Informer(client, SERVICES, transform=_slim)
+        self.services = Informer(
+            client,
+            SERVICES,
+            indexes={"namespace": _namespace, "clusterIP": _cluster_ips},
+            transform=_slim,
+        )
         self.slices = Informer(
-            client, ENDPOINT_SLICES, indexes={"service": _service_key}, transform=_slim
+            client,
+            ENDPOINT_SLICES,
+            indexes={"service": _service_key, "address": _addresses},
+            transform=_slim,
         )
         self.host_port_pods = Informer(
             client, PODS, field_selector=f"spec.nodeName={node_name}", transform=_with_host_ports
@@ -31,6 +39,35 @@ class Informers:
         async with asyncio.TaskGroup() as tasks:
             for informer in (self.services, self.slices, self.host_port_pods):
                 tasks.create_task(informer.run(), name=f"informer {informer.resource.plural}")
+
+    # -- Directory of network.dns.zone -------------------------------------------------------
+    def service(self, namespace: str, name: str) -> Object | None:
+        return self.services.get(namespace, name)
+
+    def services_in(self, namespace: str) -> Sequence[Object]:
+        return self.services.by_index("namespace", namespace)
+
+    def services_at(self, cluster_ip: str) -> Sequence[Object]:
+        return self.services.by_index("clusterIP", cluster_ip)
+
+    def slices_of(self, namespace: str, name: str) -> Sequence[Object]:
+        return self.slices.by_index("service", f"{namespace}/{name}")
+
+    def slices_at(self, address: str) -> Sequence[Object]:
+        return self.slices.by_index("address", address)
+
+
+def _namespace(obj: Object) -> Iterable[str]:
+    return [obj["metadata"]["namespace"]]
+
+
+def _cluster_ips(service: Object) -> Iterable[str]:
+    ip = service["spec"].get("clusterIP")
+    return [ip] if ip and ip != "None" else []
+
+
+def _addresses(slice_: Object) -> Iterable[str]:
+    return [ip for entry in slice_.get("endpoints") or () for ip in entry["addresses"]]
 
 
 def _service_key(slice_: Object) -> Iterable[str]:

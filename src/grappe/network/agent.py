@@ -1,0 +1,76 @@
+"""Everything that follows the cluster on a node's network, as one task on shared informers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from grappe.base.config import CLUSTER_DOMAIN, ClusterConfig
+from grappe.client.interface import Client
+from grappe.network.dns import server as dns_server
+from grappe.network.dns.resolvconf import HOST_FILE, Resolvers
+from grappe.network.dns.server import Responder
+from grappe.network.dns.upstream import Upstream
+from grappe.network.dns.zone import Zone
+from grappe.network.informers import Informers
+from grappe.network.nft import Nft
+from grappe.network.services.proxy import ServiceProxy
+from grappe.network.services.render import NodeFacts
+
+log = logging.getLogger(__name__)
+
+
+async def run(
+    client: Client,
+    config: ClusterConfig,
+    host_netns_fd: int,
+    *,
+    resolv_conf: Path = HOST_FILE,
+) -> None:
+    """Services, cluster DNS and published ports, until cancelled.
+
+    The calling thread is in the node's namespace (`namespace.ensure` made it); `host_netns_fd` is
+    the host's. UserError when nftables is missing, OSError when DNS cannot be bound.
+    """
+    informers = Informers(client, config.node_name)
+    nft = Nft()
+    proxy = ServiceProxy(
+        informers.services,
+        informers.slices,
+        informers.host_port_pods,
+        node=NodeFacts(config.node_name, config.node_ip, frozenset({config.dns_ip})),
+        service_cidr=config.service_cidr,
+        nft=nft,
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informers.run(), name="network informers")
+            tasks.create_task(proxy.run(), name="services")
+            tasks.create_task(
+                _serve_dns(informers, config, host_netns_fd, resolv_conf), name="cluster dns"
+            )
+    finally:
+        nft.close()
+
+
+async def _serve_dns(
+    informers: Informers, config: ClusterConfig, host_netns_fd: int, resolv_conf: Path
+) -> None:
+    zone = Zone(
+        informers,
+        domain=CLUSTER_DOMAIN,
+        dns_ip=config.dns_ip,
+        networks=[config.service_cidr, config.pod_cidr],
+    )
+    resolvers = Resolvers(resolv_conf, without={config.dns_ip})
+    responder = Responder(
+        zone,
+        Upstream(host_netns_fd, resolvers.current),
+        now=asyncio.get_running_loop().time,
+    )
+    for informer in (informers.services, informers.slices):
+        informer.add_handler(lambda *_: responder.forget())
+        # Before that, names that exist would be denied, and clients remember.
+        await informer.synced.wait()
+    await dns_server.serve(responder, config.dns_ip)
