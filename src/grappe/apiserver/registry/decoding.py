@@ -1,4 +1,4 @@
-"""Request bodies: JSON or YAML in, an object out, with what a strict reader would complain of.
+"""Request bodies: JSON, YAML or protobuf in, an object out, with what a strict reader would complain of.
 
 `fieldValidation` is described at https://kubernetes.io/docs/reference/using-api/api-concepts/
 #validation-for-unrecognized-or-duplicate-fields .
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import orjson
 
-from grappe.api import Object
+from grappe.api import Object, protobuf
 from grappe.api.errors import bad_request, unsupported_media_type
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.parameters import Validation
 
-_BODY_TYPES = ("application/json", "application/yaml")
+_BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
 
 
 def media_type(headers: Mapping[str, str]) -> str:
@@ -35,6 +36,8 @@ def read_body(body: bytes, headers: Mapping[str, str], expected: str) -> Any:
             "the body of the request was in an unknown format - accepted media types include: "
             + accepted
         )
+    if kind == protobuf.CONTENT_TYPE:
+        return protobuf.decode(body)
     try:
         return read_yaml(body) if kind == "application/yaml" else orjson.loads(body)
     except ValueError as error:
@@ -55,25 +58,18 @@ def read_yaml(body: bytes) -> Any:
         raise ValueError(f"yaml: not representable as JSON: {error}") from None
 
 
+@cache
 def _yaml_loader() -> Any:
     """YAML 1.1 without dates: to Kubernetes they are strings."""
-    global _LOADER
-    if _LOADER is None:
-        import yaml
+    import yaml
 
-        base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-        class Loader(base):  # type: ignore[misc]  # the C loader where it was built
-            yaml_implicit_resolvers = {
-                first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
-                for first, rules in base.yaml_implicit_resolvers.items()
-            }
-
-        _LOADER = Loader
-    return _LOADER
-
-
-_LOADER: Any = None
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("JsonLoader", (base,), {})
+    loader.yaml_implicit_resolvers = {
+        first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
+        for first, rules in base.yaml_implicit_resolvers.items()
+    }
+    return loader
 
 
 def _unrecognized(body: bytes, expected: str, why: str) -> Exception:
