@@ -1,0 +1,221 @@
+"""Run the measurements and print them: `python -m bench [--seconds N] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import load
+from bench.cluster import ServerProcess
+from grappe.api import resources
+from grappe.client import connect
+
+TARGETS = {"GET one ConfigMap": 0.25, "create ConfigMap, durable": 0.07}
+"""Shares of the calibrator's rate that must be reached."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. `share` is of the calibrator's requests per second."""
+
+    name: str
+    value: str
+    share: float | None = None
+    target: str = ""
+    met: bool | None = None
+
+
+def rate(name: str, found: load.Load, yardstick: float) -> Figure:
+    if found.refused:
+        raise RuntimeError(f"{name}: {found.refused} requests were refused")
+    target = TARGETS.get(name)
+    share = found.per_second / yardstick
+    return Figure(
+        name,
+        f"{found.per_second:,.0f}/s  p50 {found.p50:.2f} ms  p99 {found.p99:.2f} ms",
+        share,
+        f"≥ {target:.0%}" if target else "",
+        share >= target if target else None,
+    )
+
+
+def calibrate(directory: Path, seconds: int) -> load.Load:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.calibrator", str(directory)], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        return load.run(f"https://127.0.0.1:{port}/", seconds=seconds)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def measure(directory: Path, seconds: int) -> list[Figure]:
+    first = ServerProcess(directory)
+    started = first.ready_seconds
+    first.stop()
+    server = ServerProcess(directory)
+    try:
+        return [
+            Figure("API ready, new cluster", f"{started:.2f} s", None, "< 1 s", started < 1),
+            Figure("API ready, again", f"{server.ready_seconds:.2f} s"),
+            *measure_running(server, seconds),
+        ]
+    finally:
+        server.stop()
+
+
+def measure_running(server: ServerProcess, seconds: int) -> list[Figure]:
+    token = server.token()
+    cpu, begun = server.cpu_seconds(), time.monotonic()
+    time.sleep(seconds)
+    idle = (server.cpu_seconds() - cpu) / (time.monotonic() - begun)
+    figures = [
+        Figure("server idle, resident", f"{server.memory() / 2**20:.0f} MiB"),
+        Figure("server idle, of a core", f"{idle:.1%}"),
+    ]
+    yardstick = calibrate(server.directory, seconds)
+    figures.append(
+        Figure("calibrator", f"{yardstick.per_second:,.0f}/s  p50 {yardstick.p50:.2f} ms", 1.0)
+    )
+    base = yardstick.per_second
+    collection = f"{server.url}/api/v1/namespaces/default/configmaps"
+    asyncio.run(_prepare(server, 500))
+    figures += [
+        rate(
+            "GET one ConfigMap",
+            load.run(f"{collection}/list-0", seconds=seconds, token=token),
+            base,
+        ),
+        rate(
+            "LIST 500 ConfigMaps",
+            load.run(f"{collection}", seconds=seconds, token=token, connections=4),
+            base,
+        ),
+        watch(server, token, seconds, watchers=100, per_second=200),
+        rate(
+            "create ConfigMap, durable",
+            load.run(
+                collection,
+                seconds=seconds,
+                token=token,
+                script=load.CREATE % {"prefix": "created"},
+            ),
+            base,
+        ),
+        rate(
+            "LIST page of 500 among all",
+            load.run(f"{collection}?limit=500", seconds=seconds, token=token, connections=4),
+            base,
+        ),
+    ]
+    count = asyncio.run(_count(server))
+    figures.append(
+        Figure(f"server with {count:,} ConfigMaps, resident", f"{server.memory() / 2**20:.0f} MiB")
+    )
+    return figures
+
+
+async def _prepare(server: ServerProcess, count: int) -> None:
+    """ConfigMaps to list and get, of about 1 KB."""
+    client = connect(server.config.kubeconfig)
+    for i in range(count):
+        await client.create(
+            resources.CONFIG_MAPS,
+            {
+                "metadata": {"name": f"list-{i}", "namespace": "default", "labels": {"app": "l"}},
+                "data": {"k": "v" * 600},
+            },
+        )
+    await client.close()
+
+
+async def _count(server: ServerProcess) -> int:
+    client = connect(server.config.kubeconfig)
+    page = await client.list(resources.CONFIG_MAPS, limit=1)
+    answer = await client.raw("GET", "/api/v1/configmaps", {"limit": "1"})
+    await client.close()
+    remaining = json.loads(answer.body)["metadata"].get("remainingItemCount", 0)
+    return len(page.items) + int(remaining)
+
+
+def watch(
+    server: ServerProcess, token: str, seconds: int, *, watchers: int, per_second: int
+) -> Figure:
+    """Creates at a steady pace, seen by many watchers of the resource."""
+    secret = server.directory / "bench-token"
+    secret.write_text(token)
+    command = [
+        *(sys.executable, "-m", "bench.watchers", str(server.config.port)),
+        *(str(secret), str(watchers), str(seconds + 1)),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    if process.stdout.readline() != b"watching\n":
+        raise RuntimeError("the watchers did not begin")
+    cpu = server.cpu_seconds()
+    created = asyncio.run(_create_stamped(server, seconds, per_second))
+    spent = server.cpu_seconds() - cpu
+    found = json.loads(process.communicate()[0])
+    if found["events"] != created * watchers:
+        raise RuntimeError(f"{found['events']} events arrived of {created * watchers}")
+    return Figure(
+        f"watch: {per_second} creates/s to {watchers} watchers",
+        f"{found['events'] / seconds:,.0f} events/s  p50 {found['p50_ms']:.1f} ms"
+        f"  p99 {found['p99_ms']:.1f} ms  {spent / found['events'] * 1e6:.0f} µs each",
+    )
+
+
+async def _create_stamped(server: ServerProcess, seconds: int, per_second: int) -> int:
+    client = connect(server.config.kubeconfig)
+    tasks: list[asyncio.Task[object]] = []
+    begun = time.monotonic()
+    for i in range(seconds * per_second):
+        await asyncio.sleep(max(0.0, begun + i / per_second - time.monotonic()))
+        name = f"watched-{time.monotonic_ns()}"
+        body = {
+            "metadata": {"name": name, "namespace": "default", "labels": {"app": "watch"}},
+            "data": {"stamp": repr(time.time())},
+        }
+        tasks.append(asyncio.create_task(client.create(resources.CONFIG_MAPS, body)))
+    await asyncio.gather(*tasks)
+    await client.close()
+    return len(tasks)
+
+
+def show(figures: list[Figure]) -> None:
+    print(f"{'what':44} {'measured':62} {'of calibrator':>13}  target")
+    for f in figures:
+        share = f"{f.share:.1%}" if f.share is not None else ""
+        verdict = "" if f.met is None else (" met" if f.met else " MISSED")
+        print(f"{f.name:44} {f.value:62} {share:>13}  {f.target}{verdict}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="of load for each figure")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        print("bench needs wrk: apt-get install wrk", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="grappe-bench-") as directory:
+        figures = measure(Path(directory) / "data", options.seconds)
+    show(figures)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(f) for f in figures], indent=2) + "\n")
+    return 1 if any(f.met is False for f in figures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
