@@ -34,13 +34,14 @@ class Node:
     objects and lists are owned and replaced as a whole. `list_type` of an array is atomic, set
     or map; a map's entries are told apart by `list_map_keys`. `patch_strategies` and
     `patch_merge_key` drive the strategic merge patch. `definition` names the definition a
-    built-in node refers to. `raw` is the schema itself, after following a reference. `compiled`
-    holds what other modules derived from this node, by their own keys.
+    built-in node is or refers to. `raw` is the schema itself, after following a reference.
+    `compiled` holds what other modules derived from this node, by their own keys.
     """
 
     __slots__ = (
         "_items",
         "_properties",
+        "_target",
         "_values",
         "atomic",
         "compiled",
@@ -63,9 +64,8 @@ class Node:
     def __init__(self, schema: Mapping[str, Any], *, custom: bool, embedded: bool = False) -> None:
         self.custom = custom
         self.definition = "" if custom else reference(schema)
-        raw: Mapping[str, Any] = schema
-        if self.definition:
-            raw = definition_node(self.definition).raw
+        self._target: Node | None = definition_node(self.definition) if self.definition else None
+        raw: Mapping[str, Any] = schema if self._target is None else self._target.raw
         self.raw: Mapping[str, Any] = raw
         self.compiled: dict[str, Any] = {}
         self._properties: dict[str, Node] | None = None
@@ -110,8 +110,8 @@ class Node:
     def properties(self) -> dict[str, Node]:
         """The named fields of an object; empty for a pure map."""
         if self._properties is None:
-            if self.definition:
-                self._properties = definition_node(self.definition).properties
+            if self._target is not None:
+                self._properties = self._target.properties
             else:
                 found = self.raw.get("properties") or {}
                 own = {k: Node(v, custom=self.custom) for k, v in found.items()}
@@ -167,7 +167,9 @@ def _type(raw: Mapping[str, Any], embedded: bool) -> NodeType:
 @cache
 def definition_node(name: str) -> Node:
     """The node of a built-in definition; KeyError when there is none of that name."""
-    return Node(definition(name), custom=False)
+    node = Node(definition(name), custom=False)
+    node.definition = name
+    return node
 
 
 @cache
