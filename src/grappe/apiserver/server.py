@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Awaitable
+from functools import cache
 from uuid import uuid4
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import bootstrap
-from grappe.apiserver.health import health
+from grappe.apiserver.crd.custom_resources import CustomResources
+from grappe.apiserver.discovery.endpoints import Endpoints
+from grappe.apiserver.discovery.health import Health
+from grappe.apiserver.discovery.issuer import issuer_pages
 from grappe.apiserver.http.messages import Answer, Request, Response
-from grappe.apiserver.pki import ensure
+from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.pki import ensure, kubelet_client_context
 from grappe.apiserver.registry.allocation import Allocators
 from grappe.apiserver.registry.answers import answer_error
 from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
-from grappe.apiserver.registry.pending import Chain, CustomResources, Discovery
+from grappe.apiserver.registry.pending import Chain, default_plugins
 from grappe.apiserver.registry.routing import parse
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
@@ -42,13 +48,21 @@ class ApiServer:
 
     def __init__(self, config: ClusterConfig, store: Store, clock: Clock) -> None:
         self._config = config
+        self._ready = False
         self._store = store
+        self._started = False
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
-        self._custom = CustomResources()
+        self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
-        self._discovery = Discovery()
-        self._admission = Chain()
+        self._discovery = Endpoints(
+            self._catalog.resources,
+            lambda: self._custom.generation,
+            Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
+            issuer_pages(ISSUER, self._access.tokens.jwk),
+            f"127.0.0.1:{config.port}",
+        )
+        self._admission = Chain(default_plugins(store, clock, self._access))
         self._allocators = Allocators(config.service_cidr)
         self._registry = Registry(
             Backend(
@@ -57,6 +71,9 @@ class ApiServer:
                 catalog=self._catalog,
                 admission=self._admission,
                 strategies=Strategies(self._allocators),
+                reviews=self._access.reviews,
+                token_requests=self._access.token_requests,
+                kubelet_tls=cache(lambda: kubelet_client_context(self.pki)),
                 new_uid=lambda: str(uuid4()),
                 random_suffix=_random_suffix,
             )
@@ -65,11 +82,19 @@ class ApiServer:
     async def start(self) -> None:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._access.start()
+        self._custom.start()
+        self._custom.start()
         await bootstrap(self._config, self._store, self.handle)
+        self._custom.settle(Loopback(self.handle))
+        self._ready = True
+        self._custom.settle(Loopback(self.handle))
+        self._started = True
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
+        await self._custom.stop()
         self._access.stop()
+        await self._custom.stop()
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request; never raises."""
@@ -97,7 +122,7 @@ class ApiServer:
         self._access.authorize(user, info)
         if info.resource_request:
             return self._registry.answer(request, user, info)
-        found = health(request) or self._discovery.answer(request)
+        found = self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()

@@ -71,34 +71,35 @@ class IPAllocator:
 
 
 class PortAllocator:
-    """Node ports. A port is held per protocol, so that TCP and UDP may share a number within
-    one service."""
+    """Node ports of every service."""
 
     def __init__(self, ports: range = NODE_PORTS) -> None:
         self.ports = ports
-        self._held: dict[int, set[str]] = {}
+        self._held: set[int] = set()
 
-    def take(self, port: int, protocols: set[str]) -> None:
+    def __contains__(self, port: int) -> bool:
+        return port in self._held
+
+    def take(self, port: int) -> None:
         """Hold `port`; OutOfRangeError or AllocatedError."""
         if port not in self.ports:
             raise OutOfRangeError(str(port))
         if port in self._held:
             raise AllocatedError(str(port))
-        self._held[port] = set(protocols)
+        self._held.add(port)
 
-    def take_any(self, seed: str, protocols: set[str]) -> int:
-        """Hold a free port."""
-        count = len(self.ports)
-        start = crc32(seed.encode())
+    def take_any(self, seed: str) -> int:
+        """Hold a free port; `seed` spreads the choices."""
+        start, count = crc32(seed.encode()), len(self.ports)
         for step in range(count):
             port = self.ports[(start + step) % count]
             if port not in self._held:
-                self._held[port] = set(protocols)
+                self._held.add(port)
                 return port
         raise ExhaustedError("node ports")
 
     def release(self, port: int) -> None:
-        self._held.pop(port, None)
+        self._held.discard(port)
 
 
 class Allocators:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import Protocol
 
 from grappe.api import Object
 from grappe.apiserver.http.messages import Request, User
@@ -12,6 +14,20 @@ from grappe.apiserver.registry.interface import Admission, RequestInfo, ServedRe
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.store.interface import Store
+
+
+class Reviews(Protocol):
+    """Answers questions about users and their permissions, which are asked by POST."""
+
+    def create(self, kind: str, obj: Object, user: User, namespace: str) -> Object:
+        """`obj` with its status."""
+        ...
+
+
+class TokenRequests(Protocol):
+    def create(self, namespace: str, name: str, obj: Object) -> Object:
+        """The TokenRequest `obj` for this service account, with its token."""
+        ...
 
 
 @dataclass(slots=True)
@@ -23,6 +39,9 @@ class Backend:
     catalog: Catalog
     admission: Admission
     strategies: Strategies
+    reviews: Reviews
+    token_requests: TokenRequests
+    kubelet_tls: Callable[[], SSLContext]
     new_uid: Callable[[], str]
     random_suffix: Callable[[], str]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grappe.api.resources import BUILTIN, Resource, builtin
+from grappe.api.schema import builtin_schema
 from grappe.apiserver.registry.interface import CustomResources, ScalePaths, ServedResource
-from grappe.apiserver.registry.pending import builtin_schema
 
 _WORKLOAD_SCALE = ScalePaths(".spec.replicas", ".status.replicas", "")
 

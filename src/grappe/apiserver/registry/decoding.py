@@ -1,4 +1,4 @@
-"""Request bodies: JSON, YAML or protobuf in, an object out, with what a strict reader would complain of.
+"""Request bodies: JSON, YAML or protobuf in, an object out, and what a strict reader would say.
 
 `fieldValidation` is described at https://kubernetes.io/docs/reference/using-api/api-concepts/
 #validation-for-unrecognized-or-duplicate-fields .
@@ -15,6 +15,7 @@ import orjson
 
 from grappe.api import Object, protobuf
 from grappe.api.errors import bad_request, unsupported_media_type
+from grappe.api.schema import DecodingError
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.parameters import Validation
 
@@ -53,7 +54,7 @@ def read_yaml(body: bytes) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"yaml: {error}") from None
     try:
-        return orjson.loads(orjson.dumps(found))
+        return orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
     except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
         raise ValueError(f"yaml: not representable as JSON: {error}") from None
 
@@ -64,7 +65,7 @@ def _yaml_loader() -> Any:
     import yaml
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("JsonLoader", (base,), {})
+    loader: Any = type("JsonLoader", (base,), {})
     loader.yaml_implicit_resolvers = {
         first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
         for first, rules in base.yaml_implicit_resolvers.items()
@@ -112,11 +113,13 @@ def settle_unknown_fields(
     warnings: list[str],
     complaints: list[str],
 ) -> None:
-    """Drop what the schema does not know, telling the client as it asked to be told."""
-    unknown = served.schema.unknown_fields(obj)
-    if unknown:
-        served.schema.prune(obj)
-        complaints += [f'unknown field "{path}"' for path in unknown]
+    """Read `obj` as its kind: drop what the schema does not know, telling the client as it
+    asked to be told."""
+    try:
+        unknown = served.schema.decode(obj)
+    except DecodingError as error:
+        raise cannot_be_handled(served, str(error)) from None
+    complaints += [f'unknown field "{path}"' for path in unknown]
     if not complaints or validation == "Ignore":
         return
     if validation == "Strict":

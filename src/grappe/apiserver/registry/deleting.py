@@ -7,6 +7,7 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,11 @@ def delete_options(call: Call) -> DeleteOptions:
         if not isinstance(found, dict):
             raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
         body = found
-    query = call.info.query
+    return options_from(body, call.info.query)
+
+
+def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
+    """DeleteOptions as an object, completed from query parameters."""
     grace = body.get("gracePeriodSeconds", number(query, "gracePeriodSeconds"))
     propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     orphan = body.get("orphanDependents")
@@ -185,10 +190,12 @@ def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, 
             _set_deadline(metadata, grace, now)
     elif grace or finalizers or strategy.holds_back(new):
         _set_deadline(metadata, grace or 0, now)
+        if strategy.holds_back(old):
+            del metadata["deletionGracePeriodSeconds"]  # it ends when its controller says so
     if strategy.generation and metadata.get("deletionTimestamp") != old["metadata"].get(
         "deletionTimestamp"
     ):
-        metadata["generation"] = int(metadata.get("generation") or 0) + 1
+        strategy.count(new)
     strategy.marked(new)
     return new != old
 

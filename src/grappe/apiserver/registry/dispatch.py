@@ -9,6 +9,12 @@ from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.registry import deleting, reading, verbs
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.subresources import streams
+from grappe.apiserver.registry.subresources.binding import bind
+from grappe.apiserver.registry.subresources.eviction import evict
+from grappe.apiserver.registry.subresources.proxy import proxy
+from grappe.apiserver.registry.subresources.reviews import request_token, review
+from grappe.apiserver.registry.subresources.scale import change_scale, get_scale
 from grappe.apiserver.registry.watching import Groups
 
 
@@ -48,9 +54,9 @@ class Registry:
 
     def _whole(self, call: Call) -> Answer | Awaitable[Answer]:
         backend, info = self._backend, call.info
-        if info.name and call.served.resource.namespaced and not info.namespace:
-            if info.verb not in ("list", "watch"):
-                raise path_not_found()
+        unscoped = call.served.resource.namespaced and not info.namespace
+        if unscoped and info.verb not in ("list", "watch"):
+            raise path_not_found()
         match info.verb:
             case "get":
                 return reading.get(backend, call)
@@ -58,6 +64,8 @@ class Registry:
                 return reading.list_objects(backend, call)
             case "watch":
                 return self._groups.watch(call)
+            case "create" if call.served.resource.verbs == ("create",):
+                return review(backend, call)
             case "create":
                 return verbs.create(backend, call)
             case "update":
@@ -74,12 +82,31 @@ class Registry:
         backend, info = self._backend, call.info
         if info.subresource not in call.served.resource.subresources:
             raise path_not_found()
-        if info.subresource == "status":
-            match info.verb:
-                case "get":
-                    return reading.get(backend, call)
-                case "update":
-                    return verbs.update(backend, call, "status")
-                case "patch":
-                    return verbs.patch(backend, call, "status")
+        match (info.subresource, info.verb):
+            case ("status" | "approval" | "ephemeralcontainers" | "resize", "get"):
+                return reading.get(backend, call)
+            case ("status" | "approval" | "ephemeralcontainers" | "resize" as part, "patch"):
+                return verbs.patch(backend, call, part)
+            case ("status" | "approval" | "ephemeralcontainers" | "resize" as part, "update"):
+                return verbs.update(backend, call, part)
+            case ("finalize", "update"):
+                return verbs.update(backend, call, "finalize")
+            case ("scale", "get"):
+                return get_scale(backend, call)
+            case ("scale", "update" | "patch"):
+                return change_scale(backend, call)
+            case ("binding", "create"):
+                return bind(backend, call)
+            case ("eviction", "create"):
+                return evict(backend, call)
+            case ("log", "get"):
+                return streams.log(backend, call)
+            case ("exec" | "attach", "get" | "create"):
+                return streams.execute(backend, call)
+            case ("portforward", "get" | "create"):
+                return streams.forward(backend, call)
+            case ("proxy", _):
+                return proxy(backend, call)
+            case ("token", "create"):
+                return request_token(backend, call)
         raise method_not_allowed(info.plural, info.group, call.request.method)

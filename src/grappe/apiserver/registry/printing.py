@@ -1,4 +1,5 @@
-"""Columns and cells of a Table: a built-in kind's printer, or a custom resource's own columns."""
+"""Columns and cells of a Table: of a built-in kind from `grappe.api.printers`, of a custom
+resource from its definition's `additionalPrinterColumns`."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from grappe.apiserver.registry.interface import ServedResource
 
 def columns_of(served: ServedResource) -> list[Object]:
     """Column definitions."""
-    if served.columns is not None:
-        return column_definitions(served.columns)
-    return printers.columns(served.resource)
+    if served.columns is None:
+        return printers.columns(served.resource)
+    return column_definitions(served.columns)
 
 
 def cells_of(served: ServedResource, obj: Object, now: float) -> list[Any]:
-    """One value for each column."""
-    if served.columns is not None:
-        return column_cells(served.columns, obj, now)
-    return printers.cells(served.resource, obj, now)
+    """One value for each column; `now` in seconds since the epoch."""
+    if served.columns is None:
+        return printers.cells(served.resource, obj, now)
+    return column_cells(served.columns, obj, now)

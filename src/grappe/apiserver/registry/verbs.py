@@ -8,6 +8,7 @@ import orjson
 
 from grappe.api import Object
 from grappe.api.errors import bad_request, method_not_allowed, unsupported_media_type
+from grappe.api.patch import json_patch, merge_patch, strategic_merge_patch
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes
@@ -21,7 +22,7 @@ from grappe.apiserver.registry.decoding import (
 )
 from grappe.apiserver.registry.negotiation import negotiate
 from grappe.apiserver.registry.parameters import WriteOptions, write_options
-from grappe.apiserver.registry.pending import apply, json_patch, merge_patch, strategic_merge_patch
+from grappe.apiserver.registry.pending import apply
 from grappe.apiserver.registry.representation import represent
 from grappe.apiserver.registry.writing import Change, Written, create_object, update_object
 from grappe.base.clock import rfc3339
@@ -106,7 +107,7 @@ def _patching(call: Call, kind: str, options: WriteOptions) -> Change:
             "the body of the request was in an unknown format - accepted media types include: "
             + ", ".join(supported)
         )
-    document = _patch_document(call.request.body)
+    document = patch_document(call.request.body)
 
     def change(live: Object) -> Object:
         if kind == _JSON_PATCH:
@@ -118,13 +119,15 @@ def _patching(call: Call, kind: str, options: WriteOptions) -> Change:
         if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
             raise bad_request("the patch leaves no object")
         check_kind(patched, served.resource.api_version, served.resource.kind)
-        settle_unknown_fields(patched, served, options.validation, call.warnings, [])
-        return patched
+        found: Object = patched
+        settle_unknown_fields(found, served, options.validation, call.warnings, [])
+        return found
 
     return change
 
 
-def _patch_document(body: bytes) -> Any:
+def patch_document(body: bytes) -> Any:
+    """The JSON of a JSON, merge or strategic merge patch; ApiError 400."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import orjson
@@ -84,7 +85,7 @@ class Group:
     """Watchers that get the same bytes."""
 
     def __init__(
-        self, store: Store, wanted: Filter, shown: Representation, ended: Callable[[], None]
+        self, store: Store, wanted: Filter, shown: Representation, ended: Callable[[], object]
     ) -> None:
         self._wanted = wanted
         self._shown = shown
@@ -234,7 +235,7 @@ class Groups:
         key = (wanted.identity, form, include)
         group = self._running.get(key)
         if group is None:
-            group = Group(self.store, wanted, shown, lambda: self._running.pop(key, None))
+            group = Group(self.store, wanted, shown, partial(self._running.pop, key, None))
             self._running[key] = group
         else:
             group.flush()

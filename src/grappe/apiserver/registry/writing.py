@@ -25,11 +25,11 @@ from grappe.api.names import generated_name
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft, stored_form
-from grappe.apiserver.registry.decoding import cannot_be_handled
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.pending import apply_defaults, track_update
 from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.apiserver.registry.validating import problems_of_new, problems_of_update
 from grappe.base.clock import rfc3339
 from grappe.store.interface import CommitFailedError, Record, RevisionMismatchError
 
@@ -62,18 +62,12 @@ def default(served: ServedResource, obj: Object) -> None:
         apply_defaults(served.resource, obj)
 
 
-def check(served: ServedResource, obj: Object, causes: list[Cause]) -> None:
-    """Raise what the schema and the kind's own rules find wrong: 400 where a field is of the
-    wrong type (a built-in kind could not even be decoded), else 422."""
-    found = served.schema.check(obj)
-    resource = served.resource
-    if not served.custom:
-        for cause in found:
-            if cause.reason == "FieldValueTypeInvalid":
-                raise cannot_be_handled(served, f"json: {cause.field}: {cause.message}")
-    if found or causes:
-        name = obj["metadata"].get("name") or obj["metadata"].get("generateName") or ""
-        raise invalid(resource.kind, name, [*found, *causes], resource.group)
+def refuse(served: ServedResource, obj: Object, causes: list[Cause]) -> None:
+    """ApiError 422 when there are causes."""
+    if causes:
+        resource, metadata = served.resource, obj["metadata"]
+        name = metadata.get("name") or metadata.get("generateName") or ""
+        raise invalid(resource.kind, name, causes, resource.group)
 
 
 def admission_request(
@@ -125,7 +119,7 @@ async def create_object(
         obj["metadata"].pop("managedFields", None)
         _track(call, None, obj, options, now)
     strategy.prepare_create(obj, call.user)
-    check(served, obj, strategy.validate_create(obj))
+    refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
     request.obj, request.name = obj, obj["metadata"]["name"]
     await backend.admission.validate(request)
     return Written(await _insert(backend, call, strategy, obj, options.dry_run), created=True)
@@ -169,19 +163,21 @@ async def _insert(
     key = key_of(served, call.info.namespace, name)
     if backend.store.latest(served.bucket, key) is not None:
         raise already_exists(served.resource.plural, name, served.resource.group)
-    undo = strategy.reserve(obj, None, dry_run=dry_run)
+    reservation = strategy.reserve(obj, None)
     stored = stored_form(served, obj)
     if dry_run:
-        undo()
+        reservation.undo()
         made = draft(served, stored, 0)
         return Record(key, 0, made.body, made.labels, made.fields)
     try:
-        return await committed(
+        record = await committed(
             backend.store.put(served.bucket, key, 0, lambda r: draft(served, stored, r))
         )
     except BaseException:
-        undo()
+        reservation.undo()
         raise
+    reservation.confirm()
+    return record
 
 
 Change = Callable[[Object], Object]
@@ -243,10 +239,7 @@ async def _update_once(
     new = request.obj or new
     rules.keep_identity(new, old)
     rules.forbid_new_finalizers(new, old, resource)
-    if subresource == "status":
-        strategy.prepare_status(new, old)
-    elif not subresource:
-        strategy.prepare_update(new, old)
+    strategy.prepare(subresource, new, old)
     if not applied:
         if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
             new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
@@ -254,7 +247,8 @@ async def _update_once(
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     if _same(new, old):
         return Written(live)
-    check(served, new, strategy.validate_update(new, old))
+    causes = [*problems_of_update(served, new, old), *strategy.validate_update(new, old)]
+    refuse(served, new, causes)
     request.obj = new
     await backend.admission.validate(request)
     return Written(await replace(backend, call, strategy, new, old, live, options.dry_run))
@@ -286,10 +280,10 @@ async def replace(
     any more. RevisionMismatchError when `live` is no longer the newest."""
     served = call.served
     store = backend.store
-    undo = strategy.reserve(new, old, dry_run=dry_run)
+    reservation = strategy.reserve(new, old)
     stored = stored_form(served, new)
     if dry_run:
-        undo()
+        reservation.undo()
         made = draft(served, stored, live.revision)
         return Record(live.key, live.revision, made.body, made.labels, made.fields)
     metadata = new["metadata"]
@@ -305,8 +299,9 @@ async def replace(
             write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r))
         )
     except BaseException:
-        undo()
+        reservation.undo()
         raise
+    reservation.confirm()
     if ends:
         strategy.deleted(new)
     return record

@@ -1,4 +1,4 @@
 """How kinds differ from the general rules of writing, one module for each that needs it.
 
-Must never read the store or await: a strategy settles the object it is given.
+Must never write or await: a strategy settles the object it is given.
 """

@@ -9,17 +9,35 @@ api-conventions.md).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from grappe.api import Object
 from grappe.api.errors import Cause
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.registry.interface import ServedResource
 
-Undo = Callable[[], None]
+
+def _nothing() -> None:
+    pass
 
 
-def nothing_to_undo() -> None:
-    """For strategies that reserve nothing."""
+class Reservation(NamedTuple):
+    """What a write has taken for itself: exactly one of the two is called when it has ended."""
+
+    undo: Callable[[], None] = _nothing
+    confirm: Callable[[], None] = _nothing
+
+
+_NO_RESERVATION = Reservation()
+
+
+def settle_only(new: Object, old: Object, part: str) -> None:
+    """Keep everything of `old` in `new` except its metadata and this part."""
+    for name in {*new, *old} - {"metadata", part, "kind", "apiVersion"}:
+        if name in old:
+            new[name] = old[name]
+        else:
+            del new[name]
 
 
 class Strategy:
@@ -45,6 +63,13 @@ class Strategy:
     def initial_status(self, obj: Object) -> Object:
         return {}
 
+    def prepare(self, subresource: str, new: Object, old: Object) -> None:
+        """Settle an update of the object (`subresource` empty) or of one of its subresources."""
+        if subresource == "status":
+            self.prepare_status(new, old)
+        else:
+            self.prepare_update(new, old)
+
     def prepare_update(self, new: Object, old: Object) -> None:
         """Settle a plain update."""
         if self.has_status:
@@ -53,8 +78,13 @@ class Strategy:
             else:
                 new.pop("status", None)
         if self.generation and self.asks_otherwise(new, old):
-            metadata = new["metadata"]
-            metadata["generation"] = int(metadata.get("generation") or 0) + 1
+            self.count(new)
+
+    @staticmethod
+    def count(obj: Object) -> None:
+        """One more generation."""
+        metadata = obj["metadata"]
+        metadata["generation"] = int(metadata.get("generation") or 0) + 1
 
     def asks_otherwise(self, new: Object, old: Object) -> bool:
         """Whether the desired state differs, so that `generation` counts."""
@@ -62,13 +92,7 @@ class Strategy:
 
     def prepare_status(self, new: Object, old: Object) -> None:
         """Settle an update of the status subresource: all but status stays."""
-        for name in set(new) | set(old):
-            if name in ("metadata", "status", "kind", "apiVersion"):
-                continue
-            if name in old:
-                new[name] = old[name]
-            else:
-                del new[name]
+        settle_only(new, old, "status")
         if self.status_keeps_metadata:
             metadata, before = new["metadata"], old["metadata"]
             for name in ("labels", "annotations", "finalizers", "ownerReferences"):
@@ -85,10 +109,10 @@ class Strategy:
         """What is wrong with an update, beyond its schema and validation rules."""
         return []
 
-    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> Undo:
+    def reserve(self, new: Object, old: Object | None) -> Reservation:
         """Take what must be unique in the cluster (addresses, ports) just before the write and
-        put it into `new`; the answer gives it back if the write fails."""
-        return nothing_to_undo
+        put it into `new`; ApiError 422 when it is not to be had."""
+        return _NO_RESERVATION
 
     def deleted(self, obj: Object) -> None:
         """The object is gone: give back what it held."""

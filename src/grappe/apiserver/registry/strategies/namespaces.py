@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.apiserver.http.messages import User
-from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.apiserver.registry.strategies.base import Strategy, settle_only
 
 _FINALIZER = "kubernetes"
 
@@ -26,6 +26,14 @@ class NamespaceStrategy(Strategy):
 
     def initial_status(self, obj: Object) -> Object:
         return {"phase": "Active"}
+
+    def prepare(self, subresource: str, new: Object, old: Object) -> None:
+        if subresource == "finalize":
+            finalizers = (new.get("spec") or {}).get("finalizers")
+            settle_only(new, old, "spec")
+            new["spec"] = {"finalizers": finalizers} if finalizers else {}
+        else:
+            super().prepare(subresource, new, old)
 
     def prepare_update(self, new: Object, old: Object) -> None:
         """`spec.finalizers` change only through the finalize subresource."""

@@ -17,6 +17,21 @@ class PodStrategy(Strategy):
     def initial_status(self, obj: Object) -> Object:
         return {"phase": "Pending", "qosClass": quality_of_service(obj)}
 
+    def prepare(self, subresource: str, new: Object, old: Object) -> None:
+        match subresource:
+            case "binding":
+                if self.asks_otherwise(new, old):
+                    self.count(new)
+            case "ephemeralcontainers":
+                wanted = (new.get("spec") or {}).get("ephemeralContainers")
+                new["spec"] = {**old["spec"], "ephemeralContainers": wanted or []}
+                self.prepare_update(new, old)
+            case "resize":
+                new["spec"] = _resized(new.get("spec") or {}, old["spec"])
+                self.prepare_update(new, old)
+            case _:
+                super().prepare(subresource, new, old)
+
     def prepare_status(self, new: Object, old: Object) -> None:
         super().prepare_status(new, old)
         before = old.get("status") or {}
@@ -38,3 +53,20 @@ class PodStrategy(Strategy):
         if not obj["spec"].get("nodeName") or phase in _TERMINAL:
             grace = 0
         return max(grace, 1) if grace < 0 else grace
+
+
+def _resized(wanted: Object, spec: Object) -> Object:
+    """`spec` with the containers' resources of `wanted` and nothing else of it."""
+    found = dict(spec)
+    for part in ("containers", "initContainers"):
+        asked = {c.get("name"): c for c in wanted.get(part) or ()}
+        if part in spec:
+            found[part] = [
+                {**c, **_only(asked.get(c["name"], c), "resources", "resizePolicy")}
+                for c in spec[part]
+            ]
+    return found
+
+
+def _only(container: Object, *names: str) -> Object:
+    return {name: container[name] for name in names if name in container}

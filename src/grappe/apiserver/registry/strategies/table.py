@@ -2,12 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from grappe.apiserver.crd.strategy import DefinitionStrategy
 from grappe.apiserver.registry.allocation import Allocators
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.strategies.base import Strategy
+from grappe.apiserver.registry.strategies.claims import PendingStrategy
+from grappe.apiserver.registry.strategies.counting import (
+    CountingStrategy,
+    DeploymentStrategy,
+    EverythingCountsStrategy,
+    JobStrategy,
+)
+from grappe.apiserver.registry.strategies.csr import SigningRequestStrategy
 from grappe.apiserver.registry.strategies.custom import CustomStrategy
 from grappe.apiserver.registry.strategies.namespaces import NamespaceStrategy
 from grappe.apiserver.registry.strategies.pods import PodStrategy
+from grappe.apiserver.registry.strategies.services import ServiceStrategy
+
+_OWN: Mapping[str, type[Strategy]] = {
+    "/namespaces": NamespaceStrategy,
+    "/persistentvolumeclaims": PendingStrategy,
+    "/persistentvolumes": PendingStrategy,
+    "/pods": PodStrategy,
+    "/podtemplates": EverythingCountsStrategy,
+    "/replicationcontrollers": CountingStrategy,
+    "admissionregistration.k8s.io/mutatingadmissionpolicies": CountingStrategy,
+    "admissionregistration.k8s.io/mutatingadmissionpolicybindings": CountingStrategy,
+    "admissionregistration.k8s.io/mutatingwebhookconfigurations": EverythingCountsStrategy,
+    "admissionregistration.k8s.io/validatingadmissionpolicies": CountingStrategy,
+    "admissionregistration.k8s.io/validatingadmissionpolicybindings": CountingStrategy,
+    "admissionregistration.k8s.io/validatingwebhookconfigurations": EverythingCountsStrategy,
+    "apiextensions.k8s.io/customresourcedefinitions": DefinitionStrategy,
+    "apps/daemonsets": CountingStrategy,
+    "apps/deployments": DeploymentStrategy,
+    "apps/replicasets": CountingStrategy,
+    "apps/statefulsets": CountingStrategy,
+    "batch/cronjobs": CountingStrategy,
+    "batch/jobs": JobStrategy,
+    "certificates.k8s.io/certificatesigningrequests": SigningRequestStrategy,
+    "discovery.k8s.io/endpointslices": EverythingCountsStrategy,
+    "flowcontrol.apiserver.k8s.io/flowschemas": CountingStrategy,
+    "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": CountingStrategy,
+    "networking.k8s.io/ingressclasses": CountingStrategy,
+    "networking.k8s.io/ingresses": CountingStrategy,
+    "networking.k8s.io/networkpolicies": CountingStrategy,
+    "policy/poddisruptionbudgets": CountingStrategy,
+    "scheduling.k8s.io/priorityclasses": CountingStrategy,
+}
+_CREATED_BY_UPDATE = frozenset(
+    (
+        "/endpoints",
+        "/events",
+        "/limitranges",
+        "coordination.k8s.io/leases",
+        "rbac.authorization.k8s.io/clusterrolebindings",
+        "rbac.authorization.k8s.io/clusterroles",
+        "rbac.authorization.k8s.io/rolebindings",
+        "rbac.authorization.k8s.io/roles",
+    )
+)
+_CONDITIONAL_UPDATES = frozenset(
+    (
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+        "admissionregistration.k8s.io/validatingwebhookconfigurations",
+        "apiextensions.k8s.io/customresourcedefinitions",
+        "apiregistration.k8s.io/apiservices",
+        "coordination.k8s.io/leases",
+        "policy/poddisruptionbudgets",
+    )
+)
+_SHOWN_WHEN_DELETED = frozenset(
+    ("/limitranges", "/podtemplates", "/resourcequotas", "/serviceaccounts")
+)
 
 
 class Strategies:
@@ -26,9 +94,11 @@ class Strategies:
         return found
 
     def _make(self, served: ServedResource) -> Strategy:
-        match served.bucket:
-            case "/pods":
-                return PodStrategy(served)
-            case "/namespaces":
-                return NamespaceStrategy(served)
-        return Strategy(served)
+        if served.bucket == "/services":
+            return ServiceStrategy(served, self._allocators)
+        made = _OWN.get(served.bucket, Strategy)(served)
+        made.create_on_update = served.bucket in _CREATED_BY_UPDATE
+        made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES
+        if served.bucket in _SHOWN_WHEN_DELETED:
+            made.returns_deleted = True
+        return made

@@ -1,0 +1,37 @@
+"""Requests that are answered and not stored: reviews and tokens."""
+
+from __future__ import annotations
+
+from grappe.apiserver.http.messages import Response
+from grappe.apiserver.registry.answers import answer_object
+from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.decoding import read_object
+from grappe.apiserver.registry.negotiation import negotiate
+from grappe.apiserver.registry.parameters import write_options
+from grappe.apiserver.registry.subresources.binding import bind
+from grappe.apiserver.registry.subresources.bodies import read_kind
+
+
+async def review(backend: Backend, call: Call) -> Response:
+    """POST to a resource that can only be created: a review, or a Binding."""
+    kind = call.served.resource.kind
+    if kind == "Binding":
+        pods = backend.catalog.find("", "v1", "pods")
+        assert pods is not None
+        call.served, call.info.served = pods, pods
+        return await bind(backend, call)
+    options = write_options(call.info.query, call.request.headers, "CreateOptions")
+    obj = read_object(
+        call.request.body, call.request.headers, call.served, options.validation, call.warnings
+    )
+    answer = backend.reviews.create(kind, obj, call.user, call.info.namespace)
+    form = negotiate(call.request.headers.get("accept", ""))
+    return answer_object(201, answer, form, call.warnings)
+
+
+async def request_token(backend: Backend, call: Call) -> Response:
+    """POST to `serviceaccounts/NAME/token`."""
+    obj = read_kind(call, "TokenRequest", "authentication.k8s.io/v1")
+    answer = backend.token_requests.create(call.info.namespace, call.info.name, obj)
+    form = negotiate(call.request.headers.get("accept", ""))
+    return answer_object(201, answer, form, call.warnings)
