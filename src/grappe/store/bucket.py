@@ -5,7 +5,7 @@ Only committed state lives here. Plain data structures; no I/O, no event loop.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -22,11 +22,12 @@ class Bucket:
     every event above it are known. `history_bytes` is what those events weigh.
     """
 
-    __slots__ = ("_history", "_indexes", "_keys", "floor", "history_bytes", "records")
+    __slots__ = ("_history", "_indexes", "_keys", "_rows", "floor", "history_bytes", "records")
 
     def __init__(self, indexed_fields: Iterable[str] = (), floor: int = 0) -> None:
         self.records: dict[str, Record] = {}
         self._keys: list[str] = []
+        self._rows: list[Record] = []  # in the order of _keys, so that a list is one slice
         self._indexes: dict[str, dict[str, set[str]]] = {field: {} for field in indexed_fields}
         self._history: deque[Event] = deque()
         self.floor = floor
@@ -35,11 +36,10 @@ class Bucket:
     # -- reading ---------------------------------------------------------------------------------
     def select(self, prefix: str, after: str) -> list[Record]:
         """Records whose key starts with `prefix` and is above `after`, in key order."""
-        records = self.records
         if not prefix and not after:
-            return [records[key] for key in self._keys]
+            return self._rows[:]
         start, end = _span(self._keys, prefix, after)
-        return [records[key] for key in self._keys[start:end]]
+        return self._rows[start:end]
 
     def select_at(self, prefix: str, after: str, revision: int) -> list[Record]:
         """The same at an older revision, by taking newer events back; CompactedError."""
@@ -67,8 +67,7 @@ class Bucket:
         index = self._indexes.get(field)
         if index is not None:
             return [self.records[key] for key in sorted(index.get(value, ()))]
-        records = self.records
-        return [records[key] for key in self._keys if records[key].fields.get(field) == value]
+        return [record for record in self._rows if record.fields.get(field) == value]
 
     def events_after(self, revision: int) -> list[Event]:
         """Every event above `revision`, oldest first; CompactedError when some are gone."""
@@ -92,13 +91,16 @@ class Bucket:
         record = event.record
         key = record.key
         old = self.records.get(key)
+        place = bisect_left(self._keys, key)
         if event.type == "DELETED":
             if old is not None:
-                del self.records[key]
-                del self._keys[bisect_left(self._keys, key)]
+                del self.records[key], self._keys[place], self._rows[place]
         else:
             if old is None:
-                insort(self._keys, key)
+                self._keys.insert(place, key)
+                self._rows.insert(place, record)
+            else:
+                self._rows[place] = record
             self.records[key] = record
         for field, index in self._indexes.items():
             before = old.fields.get(field) if old is not None else None
@@ -119,6 +121,7 @@ class Bucket:
         """Fill an empty bucket with a whole state at once (after a restart)."""
         self.records = records
         self._keys = sorted(records)
+        self._rows = [records[key] for key in self._keys]
         for field, index in self._indexes.items():
             for key, record in records.items():
                 value = record.fields.get(field)

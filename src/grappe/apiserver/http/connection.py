@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from math import inf
 from typing import cast
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reader: RequestReader
         self._current: Incoming | None = None  # the request being answered
-        self._rest: Iterator[bytes] | None = None  # what is left of a long body
+        self._rest: Iterator[bytes | memoryview] | None = None  # what is left of a long body
         self._writer: ChunkedWriter | None = None
         self._stop_stream: Callable[[], None] | None = None
         self._relay: Relay | None = None
@@ -398,23 +398,22 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
 
-def _slices(start: bytes, body: bytes | object, size: int) -> Iterator[bytes]:
-    """The head and the body in pieces of about `size` bytes."""
+def _slices(start: bytes, body: bytes | Sequence[bytes], size: int) -> Iterator[bytes | memoryview]:
+    """The head and the body in pieces of about `size` bytes, copying as little as possible."""
     pieces = [start]
     length = len(start)
-    parts = [body] if isinstance(body, bytes) else body
-    for part in parts:  # type: ignore[attr-defined]
-        if len(part) > size:
-            if pieces:
-                yield b"".join(pieces)
-                pieces, length = [], 0
+    for part in [body] if isinstance(body, bytes) else body:
+        if len(part) > 2 * size:
+            yield b"".join(pieces)
+            pieces, length = [], 0
+            view = memoryview(part)
             for offset in range(0, len(part), size):
-                yield part[offset : offset + size]
+                yield view[offset : offset + size]
             continue
         pieces.append(part)
         length += len(part)
         if length >= size:
-            yield b"".join(pieces)
+            yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces, length = [], 0
     if pieces:
         yield b"".join(pieces)

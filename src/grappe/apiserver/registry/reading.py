@@ -87,14 +87,17 @@ def _limited(
     """The records that pass, up to `limit`; what is left is told in the list's metadata."""
     if not limit:
         return found if wanted.everything else list(wanted.select(found))
+    if wanted.everything:
+        if len(found) > limit:
+            metadata["continue"] = _token(state, found[limit - 1].key)
+            metadata["remainingItemCount"] = len(found) - limit
+        return found[:limit]
     records: list[Record] = []
-    for index, record in enumerate(found):
+    for record in found:
         if not wanted.matches(record):
             continue
         if len(records) == limit:
             metadata["continue"] = _token(state, records[-1].key)
-            if wanted.everything:
-                metadata["remainingItemCount"] = len(found) - index
             break
         records.append(record)
     return records
