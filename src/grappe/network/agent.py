@@ -15,8 +15,10 @@ from grappe.network.dns.upstream import Upstream
 from grappe.network.dns.zone import Zone
 from grappe.network.informers import Informers
 from grappe.network.nft import Nft
+from grappe.network.published.ports import PublishedPorts
 from grappe.network.services.proxy import ServiceProxy
 from grappe.network.services.render import NodeFacts
+from grappe.reconcile.events import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,18 @@ async def run(
         service_cidr=config.service_cidr,
         nft=nft,
     )
+    published = PublishedPorts(
+        informers.services,
+        informers.host_port_pods,
+        host_netns_fd=host_netns_fd,
+        node_ip=config.node_ip,
+        recorder=Recorder(client, "grappe-network", config.node_name),
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run(), name="network informers")
             tasks.create_task(proxy.run(), name="services")
+            tasks.create_task(published.run(), name="published ports")
             tasks.create_task(
                 _serve_dns(informers, config, host_netns_fd, resolv_conf), name="cluster dns"
             )
