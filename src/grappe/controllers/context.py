@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from grappe.base.clock import Clock
 from grappe.client.interface import Client
+from grappe.controllers.everything import Everything
 from grappe.controllers.informers import SharedInformers
 from grappe.reconcile.events import Recorder
 
@@ -17,6 +18,7 @@ class Context:
     client: Client
     clock: Clock
     informers: SharedInformers
+    everything: Everything
     root_ca: str
 
     def recorder(self, component: str) -> Recorder:

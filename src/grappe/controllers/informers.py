@@ -48,20 +48,26 @@ class SharedInformers:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._informers: dict[str, Informer] = {}
+        self._informers: dict[tuple[str, str], Informer] = {}
 
-    def of(self, resource: Resource) -> Informer:
+    def of(self, resource: Resource, *, field_selector: str = "") -> Informer:
         """The informer of a resource, with the indexes above."""
-        found = self._informers.get(resource.bucket)
+        key = (resource.bucket, field_selector)
+        found = self._informers.get(key)
         if found is None:
             indexes = {**_INDEXES, NODE: _node} if resource == PODS else _INDEXES
-            found = self._informers[resource.bucket] = Informer(
+            found = self._informers[key] = Informer(
                 self._client,
                 resource,
+                field_selector=field_selector,
                 indexes=indexes if resource.namespaced else {},
                 transform=_TRANSFORMS.get(resource.bucket, without_managed_fields),
             )
         return found
+
+    def existing(self, resource: Resource) -> Informer | None:
+        """The informer of all of a resource, if some controller has asked for it."""
+        return self._informers.get((resource.bucket, ""))
 
     async def run(self) -> None:
         """Keep every copy true until cancelled."""

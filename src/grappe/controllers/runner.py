@@ -7,15 +7,23 @@ from collections.abc import Callable
 
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
+from grappe.controllers import rootca, serviceaccount
 from grappe.controllers.context import Context
 from grappe.controllers.deployment import controller as deployment
+from grappe.controllers.everything import Everything
+from grappe.controllers.garbagecollector import controller as garbagecollector
 from grappe.controllers.informers import SharedInformers
+from grappe.controllers.namespace import controller as namespace
 from grappe.controllers.replicaset import controller as replicaset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     deployment.build,
+    garbagecollector.build,
+    namespace.build,
     replicaset.build,
+    rootca.build,
+    serviceaccount.build,
 )
 
 
@@ -26,10 +34,12 @@ async def run(client: Client, clock: Clock | None = None, *, root_ca: str = "") 
     `kube-root-ca.crt` ConfigMaps are published.
     """
     informers = SharedInformers(client)
-    context = Context(client, clock or SystemClock(), informers, root_ca)
+    everything = Everything(client, informers)
+    context = Context(client, clock or SystemClock(), informers, everything, root_ca)
     controllers = [build(context) for build in BUILDERS]
     async with asyncio.TaskGroup() as group:
         group.create_task(informers.run(), name="informers")
         await informers.synced()
+        group.create_task(everything.run(), name="everything")
         for controller in controllers:
             group.create_task(controller.run(), name=controller.name)
