@@ -85,21 +85,16 @@ def _limited(
     found: Sequence[Record], wanted: Filter, limit: int, state: int, metadata: Object
 ) -> Sequence[Record]:
     """The records that pass, up to `limit`; what is left is told in the list's metadata."""
-    if not limit:
-        return found if wanted.everything else list(wanted.select(found))
     if wanted.everything:
-        if len(found) > limit:
+        if limit and len(found) > limit:
             metadata["continue"] = _token(state, found[limit - 1].key)
             metadata["remainingItemCount"] = len(found) - limit
-        return found[:limit]
-    records: list[Record] = []
-    for record in found:
-        if not wanted.matches(record):
-            continue
-        if len(records) == limit:
-            metadata["continue"] = _token(state, records[-1].key)
-            break
-        records.append(record)
+            return found[:limit]
+        return found
+    records = wanted.select(found)
+    if limit and len(records) > limit:
+        metadata["continue"] = _token(state, records[limit - 1].key)
+        return records[:limit]
     return records
 
 
