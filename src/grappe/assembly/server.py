@@ -16,6 +16,7 @@ from grappe.apiserver.http.messages import User
 from grappe.apiserver.http.server import serve
 from grappe.apiserver.server import STORE_INDEXES, ApiServer
 from grappe.assembly.inprocess import InProcessTransport
+from grappe.assembly.ports import choose_port
 from grappe.base.clock import SystemClock
 from grappe.base.config import ClusterConfig
 from grappe.base.errors import UserError
@@ -34,20 +35,18 @@ _GC_THRESHOLDS = (50_000, 20, 100)
 
 async def run(config: ClusterConfig) -> None:
     """Serve the cluster until SIGTERM. A port of 0 is settled and saved."""
+    if not config.port:
+        config = config.with_port(choose_port(0))
+        config.save()
     store = SqliteStore.open(config.database, STORE_INDEXES)
     clock = SystemClock()
     api = ApiServer(config, store, clock)
     await api.start()
-    port = config.port
-    addresses = [("127.0.0.1", port)]
+    addresses = [("127.0.0.1", config.port)]
     if not config.simulate:
-        addresses.append((config.host_ip, port))
+        addresses.append((config.host_ip, config.port))
     tls = pki.server_ssl_context(api.pki)
     http = await serve(api.handle, addresses=addresses, tls=tls, freebind=True)
-    if not port:
-        config = config.with_port(http.ports[0])
-        config.save()
-        pki.ensure(config)
     log.info("serving on %s", ", ".join(f"https://{h}:{config.port}" for h, _ in addresses))
     gc.collect()
     gc.freeze()
@@ -69,10 +68,8 @@ async def run(config: ClusterConfig) -> None:
 async def _controllers(api: ApiServer, clock: SystemClock) -> None:
     from grappe import controllers
 
-    if not hasattr(controllers, "run"):  # until they land
-        await asyncio.Event().wait()
     client = RestClient(InProcessTransport(api.handle, CONTROLLERS))
-    await controllers.run(client, clock)
+    await controllers.run(client, clock, root_ca=api.pki.ca_certificate.read_text())
 
 
 async def _scheduler(api: ApiServer, clock: SystemClock) -> None:
