@@ -9,6 +9,7 @@ from functools import cache
 from uuid import uuid4
 
 from grappe.api.errors import ApiError, internal
+from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import bootstrap
@@ -25,7 +26,6 @@ from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
-from grappe.apiserver.registry.pending import Chain, default_plugins
 from grappe.apiserver.registry.routing import parse
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
@@ -48,7 +48,6 @@ class ApiServer:
 
     def __init__(self, config: ClusterConfig, store: Store, clock: Clock) -> None:
         self._config = config
-        self._ready = False
         self._store = store
         self._started = False
         self.pki = ensure(config)
@@ -83,10 +82,7 @@ class ApiServer:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._access.start()
         self._custom.start()
-        self._custom.start()
         await bootstrap(self._config, self._store, self.handle)
-        self._custom.settle(Loopback(self.handle))
-        self._ready = True
         self._custom.settle(Loopback(self.handle))
         self._started = True
 
@@ -94,7 +90,6 @@ class ApiServer:
         """Let go of the store's watches; the store itself stays open."""
         await self._custom.stop()
         self._access.stop()
-        await self._custom.stop()
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request; never raises."""

@@ -1,0 +1,74 @@
+"""The plugins in their order, and which of them a request meets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grappe.apiserver.admission.default_ingress_class import DefaultIngressClass
+from grappe.apiserver.admission.default_storage_class import DefaultStorageClass
+from grappe.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from grappe.apiserver.admission.limit_ranger import LimitRanger
+from grappe.apiserver.admission.live import Live
+from grappe.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from grappe.apiserver.admission.node_restriction import NodeRestriction
+from grappe.apiserver.admission.plugin import Plugin
+from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.priority import Priority
+from grappe.apiserver.admission.rbac_escalation import RbacEscalation
+from grappe.apiserver.admission.resource_quota import ResourceQuota
+from grappe.apiserver.admission.runtime_class import RuntimeClass
+from grappe.apiserver.admission.service_account import ServiceAccount
+from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from grappe.apiserver.auth.access import Access
+from grappe.apiserver.registry.interface import AdmissionRequest
+from grappe.base.clock import Clock
+from grappe.store.interface import Store
+
+
+def default_plugins(store: Store, clock: Clock, access: Access) -> list[Plugin]:
+    """The plugins a Kubernetes API server has on by default, in their order. Those that ask
+    webhooks and policies belong before ResourceQuota."""
+    live = Live(store)
+    return [
+        NamespaceLifecycle(live),
+        LimitRanger(live),
+        ServiceAccount(live),
+        NodeRestriction(live),
+        TaintNodesByCondition(),
+        PodSecurity(live),
+        Priority(live),
+        DefaultTolerationSeconds(),
+        DefaultStorageClass(live),
+        RuntimeClass(live),
+        DefaultIngressClass(live),
+        RbacEscalation(live, access.authorizer, access.rbac),
+        ResourceQuota(live),
+    ]
+
+
+class Chain:
+    """The registry's Admission."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = tuple(plugins)
+        self._concerned: dict[tuple[str, str, str], tuple[Plugin, ...]] = {}
+
+    async def admit(self, request: AdmissionRequest) -> None:
+        for plugin in self._of(request):
+            waiting = plugin.admit(request)
+            if waiting is not None:
+                await waiting
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        for plugin in self._of(request):
+            waiting = plugin.validate(request)
+            if waiting is not None:
+                await waiting
+
+    def _of(self, request: AdmissionRequest) -> tuple[Plugin, ...]:
+        kind = (request.operation, request.served.bucket, request.info.subresource)
+        found = self._concerned.get(kind)
+        if found is None:
+            found = tuple(plugin for plugin in self._plugins if plugin.concerns(*kind))
+            self._concerned[kind] = found
+        return found

@@ -1,0 +1,151 @@
+"""How much of each quota resource an object uses, and which quotas speak of it.
+
+https://kubernetes.io/docs/concepts/policy/resource-quotas/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from grappe.api import Object
+from grappe.api.resources import PODS, SERVICES, Resource
+from grappe.apiserver.admission.kinds import PERSISTENT_VOLUME_CLAIMS
+from grappe.apiserver.admission.pod_amounts import (
+    Amounts,
+    amounts,
+    container_amounts,
+    pod_amounts,
+)
+
+_ONE = Decimal(1)
+_COUNTED = frozenset(
+    (
+        "configmaps",
+        "persistentvolumeclaims",
+        "pods",
+        "replicationcontrollers",
+        "resourcequotas",
+        "secrets",
+        "services",
+    )
+)
+_SUMMED = ("cpu", "ephemeral-storage", "memory")
+
+
+def usage(resource: Resource, obj: Object) -> Amounts:
+    """What `obj` uses, by the names quotas use."""
+    found: Amounts = {f"count/{resource.qualified}": _ONE}
+    if not resource.group and resource.plural in _COUNTED:
+        found[resource.plural] = _ONE
+    spec = obj.get("spec") or {}
+    match resource.bucket:
+        case PODS.bucket:
+            if (obj.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+                return {f"count/{resource.qualified}": _ONE}
+            found |= _pod_usage(spec)
+        case SERVICES.bucket:
+            found |= _service_usage(spec)
+        case PERSISTENT_VOLUME_CLAIMS.bucket:
+            found |= _claim_usage(spec)
+    return found
+
+
+def _pod_usage(spec: Object) -> Amounts:
+    found: Amounts = {}
+    for name, value in pod_amounts(spec, "requests").items():
+        found[f"requests.{name}"] = value
+        if name in _SUMMED:
+            found[name] = value
+    for name, value in pod_amounts(spec, "limits").items():
+        found[f"limits.{name}"] = value
+    return found
+
+
+def _service_usage(spec: Object) -> Amounts:
+    ports = spec.get("ports") or ()
+    kind = spec.get("type")
+    if kind == "NodePort":
+        return {"services.nodeports": Decimal(len(ports))}
+    if kind != "LoadBalancer":
+        return {}
+    opened = len(ports) if spec.get("allocateLoadBalancerNodePorts") is not False else 0
+    return {"services.loadbalancers": _ONE, "services.nodeports": Decimal(opened)}
+
+
+def _claim_usage(spec: Object) -> Amounts:
+    wanted = amounts((spec.get("resources") or {}).get("requests")).get("storage", Decimal(0))
+    found = {"requests.storage": wanted}
+    storage_class = spec.get("storageClassName")
+    if storage_class:
+        prefix = f"{storage_class}.storageclass.storage.k8s.io"
+        found |= {f"{prefix}/persistentvolumeclaims": _ONE, f"{prefix}/requests.storage": wanted}
+    return found
+
+
+def unspecified(spec: Object, hard: Object) -> Iterator[str]:
+    """What containers of a pod must say because a quota limits it: `limits.cpu for: a,b`."""
+    for name in sorted(hard):
+        side, _, what = name.rpartition(".")
+        if what not in ("cpu", "memory") or side not in ("", "requests", "limits"):
+            continue
+        silent = sorted(
+            container.get("name", "")
+            for field in ("containers", "initContainers")
+            for container in spec.get(field) or ()
+            if what
+            not in container_amounts(container, "limits" if side == "limits" else "requests")
+        )
+        if silent:
+            yield f"{name} for: {','.join(silent)}"
+
+
+def in_scope(quota: Object, resource: Resource, obj: Object) -> bool:
+    """Whether a quota's scopes cover `obj`. Only pods have scopes here."""
+    spec = quota.get("spec") or {}
+    wanted = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
+    wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    if not wanted:
+        return True
+    if resource.bucket != PODS.bucket:
+        return False
+    return all(_matches(scope, obj.get("spec") or {}) for scope in wanted)
+
+
+def _matches(scope: Object, pod: Object) -> bool:
+    match scope.get("scopeName"):
+        case "Terminating":
+            return pod.get("activeDeadlineSeconds") is not None
+        case "NotTerminating":
+            return pod.get("activeDeadlineSeconds") is None
+        case "BestEffort":
+            return _best_effort(pod)
+        case "NotBestEffort":
+            return not _best_effort(pod)
+        case "PriorityClass":
+            return _expression(scope, pod.get("priorityClassName") or "")
+    return False
+
+
+def _expression(scope: Object, value: str) -> bool:
+    values: Any = scope.get("values") or ()
+    match scope.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return bool(value)
+        case "DoesNotExist":
+            return not value
+    return False
+
+
+def _best_effort(pod: Object) -> bool:
+    return not any(
+        container_amounts(container, side)
+        for field in ("containers", "initContainers")
+        for container in pod.get(field) or ()
+        for side in ("requests", "limits")
+    )

@@ -1,0 +1,130 @@
+"""ServiceAccount: every pod runs as one, and finds its token."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Sequence
+
+from grappe.api import Object
+from grappe.api.resources import PODS, SERVICE_ACCOUNTS
+from grappe.apiserver.admission.live import Live
+from grappe.apiserver.admission.plugin import Plugin, refuse
+from grappe.apiserver.registry.interface import AdmissionRequest, Operation
+from grappe.store.interface import Event
+
+DEFAULT = "default"
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_VOLUME_PREFIX = "kube-api-access-"
+_TOKEN_SECONDS = 3607  # the odd seven lets an API server tell tokens of pods from others
+_MIRROR = "kubernetes.io/config.mirror"
+_PATIENCE = 1.0  # seconds a pod waits for the default account of a new namespace
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class ServiceAccount(Plugin):
+    """https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
+        return operation == "CREATE" and bucket == PODS.bucket and not subresource
+
+    def admit(self, request: AdmissionRequest) -> Awaitable[None] | None:
+        pod = request.obj or {}
+        spec = pod["spec"]
+        if _MIRROR in (pod["metadata"].get("annotations") or {}):
+            if spec.get("serviceAccountName"):
+                raise refuse(request, "a mirror pod may not reference service accounts")
+            return None
+        name = spec.get("serviceAccountName") or DEFAULT
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        account = self._live.get(SERVICE_ACCOUNTS, request.namespace, name)
+        if account is None:
+            if name == DEFAULT:
+                return self._wait_and_give(request)
+            raise _missing(request, name)
+        give(spec, account)
+        return None
+
+    async def _wait_and_give(self, request: AdmissionRequest) -> None:
+        """The controller that makes default accounts may be a moment behind."""
+        account = self._live.get(SERVICE_ACCOUNTS, request.namespace, DEFAULT)
+        if account is None:
+            await self._appears(f"{request.namespace}/{DEFAULT}")
+            account = self._live.get(SERVICE_ACCOUNTS, request.namespace, DEFAULT)
+        if account is None:
+            raise _missing(request, DEFAULT)
+        give((request.obj or {})["spec"], account)
+
+    async def _appears(self, key: str) -> None:
+        seen = asyncio.Event()
+
+        def deliver(events: Sequence[Event]) -> None:
+            if any(event.record.key == key for event in events):
+                seen.set()
+
+        store = self._live.store
+        watch = store.watch(SERVICE_ACCOUNTS.bucket, store.revision, deliver)
+        try:
+            await asyncio.wait_for(seen.wait(), _PATIENCE)
+        except TimeoutError:
+            pass
+        finally:
+            watch.cancel()
+
+
+def _missing(request: AdmissionRequest, name: str) -> Exception:
+    return refuse(
+        request,
+        f"error looking up service account {request.namespace}/{name}: "
+        f'serviceaccount "{name}" not found',
+    )
+
+
+def give(spec: Object, account: Object) -> None:
+    """Give a pod what its service account brings, in place."""
+    if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
+    asked = spec.get("automountServiceAccountToken")
+    if asked is None:
+        asked = account.get("automountServiceAccountToken")
+    if asked is None or asked:
+        _mount_token(spec)
+
+
+def _mount_token(spec: Object) -> None:
+    volumes: list[Object] = spec.get("volumes") or []
+    present = [v["name"] for v in volumes if v["name"].startswith(_VOLUME_PREFIX)]
+    suffix = "".join(secrets.choice(_SUFFIX) for _ in range(5))
+    name = present[0] if present else f"{_VOLUME_PREFIX}{suffix}"
+    mounted = False
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        mounts = container.get("volumeMounts") or []
+        if all(mount.get("mountPath") != MOUNT_PATH for mount in mounts):
+            mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+            container["volumeMounts"] = [*mounts, mount]
+            mounted = True
+    if mounted and not present:
+        spec["volumes"] = [*volumes, _token_volume(name)]
+
+
+def _token_volume(name: str) -> Object:
+    namespace = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
+    return {
+        "name": name,
+        "projected": {
+            "sources": [
+                {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},
+                {
+                    "configMap": {
+                        "name": "kube-root-ca.crt",
+                        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                    }
+                },
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": namespace}]}},
+            ],
+            "defaultMode": 420,
+        },
+    }
