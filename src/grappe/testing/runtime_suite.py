@@ -74,7 +74,9 @@ def container_config(given: Given, sandbox: SandboxConfig, **changes: object) ->
 
 
 @asynccontextmanager
-async def running_sandbox(given: Given, **changes: object) -> AsyncIterator[tuple[str, SandboxConfig]]:
+async def running_sandbox(
+    given: Given, **changes: object
+) -> AsyncIterator[tuple[str, SandboxConfig]]:
     config = sandbox_config(given, **changes)
     if await given.runtime.image_status(given.image) is None:
         await given.runtime.pull_image(given.image)

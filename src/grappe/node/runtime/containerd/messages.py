@@ -25,7 +25,7 @@ def _classes() -> tuple[dict[str, Any], Any]:
     pool.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
     names = []
     for file in known.file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
         names += [f"{file.package}.{message.name}" for message in file.message_type]
     classes = {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in names

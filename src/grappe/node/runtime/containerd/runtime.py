@@ -157,7 +157,9 @@ class ContainerdRuntime:
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         with contextlib.suppress(NotFound):
-            await self._runtime("StopPodSandbox", cri().PodSandboxRequest(pod_sandbox_id=sandbox_id))
+            await self._runtime(
+                "StopPodSandbox", cri().PodSandboxRequest(pod_sandbox_id=sandbox_id)
+            )
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         with contextlib.suppress(NotFound):
@@ -217,7 +219,9 @@ class ContainerdRuntime:
 
     async def remove_container(self, container_id: str) -> None:
         with contextlib.suppress(NotFound):
-            await self._runtime("RemoveContainer", cri().ContainerRequest(container_id=container_id))
+            await self._runtime(
+                "RemoveContainer", cri().ContainerRequest(container_id=container_id)
+            )
 
     async def list_containers(self, uid: str = "") -> Sequence[Container]:
         labels = {LABEL_POD_UID: uid} if uid else {}

@@ -42,7 +42,7 @@ class StreamingSession:
                 await merged.put((channel, data))
             await merged.put(None)
 
-        names: list[Channel] = [n for n in ("stdout", "stderr") if n in self._streams]  # type: ignore[misc]
+        names: list[Channel] = [n for n in ("stdout", "stderr") if n in self._streams]
         pumps = [asyncio.create_task(pump(n, self._streams[n])) for n in names]
         try:
             running = len(pumps)

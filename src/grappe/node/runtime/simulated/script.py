@@ -69,9 +69,7 @@ def _apply(script: Script, settings: Mapping[str, Any]) -> Script:
     return replace(script, **changes)
 
 
-def parse(
-    annotations: Mapping[str, str], labels: Mapping[str, str], container: str
-) -> Script:
+def parse(annotations: Mapping[str, str], labels: Mapping[str, str], container: str) -> Script:
     """The script of one container; ValueError says what is wrong with the annotation. Without
     one, containers of a Job complete after a second and all others run until stopped."""
     script = Script(run_for=_JOB_SECONDS) if JOB_LABEL in labels else Script()

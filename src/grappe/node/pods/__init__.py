@@ -1,0 +1,5 @@
+"""One worker for each pod bound to this node: look → decide → act → report.
+
+`decide.py` and everything it uses (`backoff`, `spec`, `environment`, `config`, `status` …) is pure;
+only `worker.py`, `actions.py`, `images.py` and `manager.py` do I/O.
+"""

@@ -1,0 +1,119 @@
+"""Write a pod's status to the API server, only when it changed, and finish its deletion."""
+
+from __future__ import annotations
+
+from grappe.api import Object
+from grappe.api.errors import ApiError
+from grappe.api.resources import PODS
+from grappe.client.interface import Client
+
+_REPLACED = ("podIPs", "hostIPs")
+_LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+
+
+class Reporter:
+    """The status of one pod as the API server knows it."""
+
+    def __init__(self, client: Client, pod: Object) -> None:
+        self._client = client
+        self.known: Object = pod.get("status") or {}
+        self._revision = _revision(pod)
+        self.start_time = ""
+
+    def seen(self, pod: Object) -> None:
+        """The API server's own copy has come by; one older than our last write is no news."""
+        if _revision(pod) >= self._revision:
+            self.known = pod.get("status") or {}
+            self._revision = _revision(pod)
+
+    def container_flags(self) -> dict[str, tuple[bool, bool]]:
+        """Container id → (started, ready) as last written, whoever wrote it."""
+        flags = {}
+        for name in _LISTS:
+            for status in self.known.get(name) or ():
+                container_id = str(status.get("containerID", "")).partition("://")[2]
+                flags[container_id] = (bool(status.get("started")), bool(status.get("ready")))
+        return flags
+
+    async def write(self, pod: Object, status: Object) -> None:
+        """Patch the status subresource; quiet when the pod is gone."""
+        patch = difference(self.known, status)
+        if not patch:
+            return
+        meta = pod["metadata"]
+        try:
+            answer = await self._client.patch(
+                PODS,
+                meta["name"],
+                {"metadata": {"uid": meta.get("uid")}, "status": patch},
+                meta["namespace"],
+                patch_type="application/strategic-merge-patch+json",
+                subresource="status",
+                field_manager="kubelet",
+            )
+        except ApiError as error:
+            if error.code in (404, 409):
+                return
+            raise
+        self.known = answer.get("status") or {}
+        self._revision = _revision(answer)
+
+    async def delete(self, pod: Object) -> None:
+        """Remove the object for good, if it is still this pod."""
+        meta = pod["metadata"]
+        try:
+            await self._client.delete(
+                PODS, meta["name"], meta["namespace"], grace_period=0, uid=meta.get("uid", "")
+            )
+        except ApiError as error:
+            if error.code not in (404, 409):
+                raise
+
+
+def _revision(pod: Object) -> int:
+    """Kubernetes has resource versions be comparable numbers since 1.35 (KEP-5504)."""
+    text = str(pod["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isdigit() else 0
+
+
+def _conditions(known: Object, wanted: Object) -> list[Object]:
+    """The conditions that differ; they merge by type, so others' stay."""
+    before = {c["type"]: c for c in known.get("conditions") or ()}
+    changed = []
+    for condition in wanted.get("conditions") or ():
+        old = before.get(condition["type"])
+        if old == condition:
+            continue
+        if old is not None:
+            condition = {**{key: None for key in old if key not in condition}, **condition}
+            if old == {k: v for k, v in condition.items() if v is not None or k in old}:
+                continue
+        changed.append(condition)
+    return changed
+
+
+def _plain(value: object) -> object:
+    """Without nulls and empty members, which the API server may leave out."""
+    if isinstance(value, dict):
+        pairs = {key: _plain(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in pairs.items() if inner not in (None, {}, [], "")}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def difference(known: Object, wanted: Object) -> Object:
+    """The strategic merge patch from the known status to the wanted one; empty when they agree."""
+    patch: Object = {}
+    for key, value in wanted.items():
+        if key == "conditions":
+            plain_known = {"conditions": [_plain(c) for c in known.get("conditions") or ()]}
+            plain = {"conditions": [_plain(c) for c in value]}
+            if changed := _conditions(plain_known, plain):
+                patch[key] = changed
+        elif _plain(known.get(key)) != _plain(value):
+            patch[key] = [{"$patch": "replace"}, *value] if key in _REPLACED else value
+    for key in ("reason", "message", "podIP", "podIPs"):
+        if known.get(key) and key not in wanted:
+            patch[key] = None
+    return patch

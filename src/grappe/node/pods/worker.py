@@ -1,0 +1,452 @@
+"""One pod on this node: look at the runtime, decide, report, act; again whenever something happens.
+
+Level-triggered: whatever was missed or interrupted is found by the next look. At most one step runs
+at a time; a pod that is to stop interrupts the step that starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+from collections.abc import Callable
+
+from grappe.api import Object
+from grappe.api.errors import ApiError
+from grappe.base.clock import parse_rfc3339, rfc3339
+from grappe.client.interface import TransportError
+from grappe.node import cgroups
+from grappe.node.pods import config, messages, spec
+from grappe.node.pods.actions import Actions, StartTrouble
+from grappe.node.pods.context import NodeContext
+from grappe.node.pods.decide import Kill, Plan, decide, initialized
+from grappe.node.pods.environment import references
+from grappe.node.pods.mounts import termination_file
+from grappe.node.pods.report import Reporter
+from grappe.node.pods.snapshot import Snapshot, Stop
+from grappe.node.pods.status import pod_status
+from grappe.node.probes.prober import Prober
+from grappe.node.runtime.interface import ContainerStatus, RuntimeFault, SandboxStatus
+from grappe.node.volumes.mounter import referred
+from grappe.node.volumes.payload import MountFault
+
+log = logging.getLogger("grappe.node.pods")
+
+_FIRST_RETRY, _LAST_RETRY = 0.5, 10.0
+_DEADLINE = "Pod was active on the node longer than the specified deadline"
+
+
+class PodWorker:
+    """`run` until the pod and all that belonged to it on this node are gone."""
+
+    def __init__(
+        self, context: NodeContext, pod: Object, *, noticed: Callable[[str, str], None]
+    ) -> None:
+        """`noticed(container_or_sandbox_id, pod_uid)` lets the manager route runtime events."""
+        self.pod = pod
+        self.uid = spec.uid(pod)
+        self._node = context
+        self._noticed = noticed
+        self._actions = Actions(context)
+        self._reporter = Reporter(context.client, pod)
+        self._prober = Prober(context.runtime, self.wake, self._unhealthy)
+        self._wake = asyncio.Event()
+        self._deleted = False
+        self._stop: Stop | None = None
+        self._step: asyncio.Task[float | None] | None = None
+        self._step_grace: float | None = None
+        self._blocked: dict[str, tuple[str, str]] = {}
+        self._retry = _FIRST_RETRY
+        self._exited: dict[str, ContainerStatus] = {}
+        self._sandbox_status: SandboxStatus | None = None
+        self._messages: dict[str, str] = {}
+        self._removed = False
+        self._next_attempt = 0
+        self._waiting_told: set[str] = set()
+        self._volumes_at: float | None = None
+        self._volumes_set = False
+        self.last: Snapshot | None = None
+        """What was seen last; for the kubelet's server."""
+
+    # -- what others call
+    def update(self, pod: Object) -> None:
+        """The pod changed on the API server."""
+        self.pod = pod
+        self._reporter.seen(pod)
+        self._interrupt()
+        self.wake()
+
+    def deleted(self) -> None:
+        """The pod is gone from the API server (or was replaced by another of its name)."""
+        self._deleted = True
+        self._interrupt()
+        self.wake()
+
+    def stop(self, why: Stop) -> None:
+        """End the pod from the node's side."""
+        if self._stop is None:
+            self._stop = why
+            self._interrupt()
+            self.wake()
+
+    def wake(self) -> None:
+        """Look again."""
+        self._wake.set()
+
+    def references_changed(self) -> None:
+        """A ConfigMap or Secret in use changed."""
+        self._volumes_at = 0.0
+        self.wake()
+
+    @property
+    def stopping(self) -> bool:
+        return bool(
+            self._deleted
+            or self._stop is not None
+            or self.pod["metadata"].get("deletionTimestamp")
+            or spec.is_terminal(self.pod)
+        )
+
+    def _interrupt(self) -> None:
+        """Cancel a step that starts things once the pod has to stop, and one that waits for a
+        longer grace period than the pod now has."""
+        if self._step is None or not self.stopping:
+            return
+        if self._step_grace is None or self._grace() < self._step_grace:
+            self._step.cancel()
+
+    def _grace(self) -> float:
+        return 1.0 if self._deleted else spec.grace_period(self.pod)
+
+    # -- the loop
+    async def run(self) -> None:
+        try:
+            while not self._removed:
+                self._wake.clear()
+                wake_at = await self._guarded_step()
+                if not self._removed:
+                    await self._sleep(wake_at)
+        finally:
+            if self._step is not None:
+                self._step.cancel()
+                await asyncio.gather(self._step, return_exceptions=True)
+            await self._prober.close()
+
+    async def _guarded_step(self) -> float | None:
+        """One step; what goes wrong in it is tried again later."""
+        stopping = self.stopping
+        self._step_grace = self._grace() if stopping else None
+        self._step = asyncio.create_task(
+            self._end() if stopping else self._sync(), name=f"pod {self.pod['metadata']['name']}"
+        )
+        try:
+            # Cancelling the worker cancels the step; a cancelled step only means: look again.
+            await asyncio.wait({self._step})
+            wake_at = self._step.result()
+            self._retry = _FIRST_RETRY
+            return wake_at
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._node.clock.now()
+        except (RuntimeFault, OSError, TimeoutError, MountFault, ApiError, TransportError) as error:
+            log.warning("pod %s: %s", spec.described(self.pod), error)
+            return self._later()
+        except Exception:
+            log.exception("pod %s", spec.described(self.pod))
+            return self._later()
+
+    def _later(self) -> float:
+        when = self._node.clock.now() + self._retry
+        self._retry = min(self._retry * 2, _LAST_RETRY)
+        return when
+
+    async def _sleep(self, wake_at: float | None) -> None:
+        """Until woken, or until that time."""
+        timeout = None if wake_at is None else max(0.0, wake_at - self._node.clock.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+
+    # -- running
+    async def _sync(self) -> float | None:
+        """Bring the pod nearer to what its spec says, until nothing is left to do now."""
+        while True:
+            snapshot = await self._look()
+            plan = decide(snapshot)
+            for name in list(self._blocked):
+                newest = snapshot.newest(name)
+                if newest is not None and newest.state == "running":
+                    del self._blocked[name]
+            if self._deadline_passed(plan):
+                return self._node.clock.now()
+            await self._report(snapshot, plan)
+            if snapshot.current is not None and not plan.finished:
+                await self._refresh_volumes(plan)
+            if plan.finished:
+                for sandbox in plan.stop_sandboxes:
+                    await self._actions.stop_sandbox(sandbox)
+                await self._report(await self._look(), plan, over=True)
+                return plan.wake_at
+            if plan.idle:
+                return plan.wake_at
+            if not await self._act(snapshot, plan):
+                return plan.wake_at
+
+    async def _act(self, snapshot: Snapshot, plan: Plan) -> bool:
+        """Carry a plan out; False when the next look should wait for `plan.wake_at`."""
+        for container_id in plan.stale:
+            known = self._exited.pop(container_id, None)
+            if known is not None:
+                await self._actions.remove_container(known)
+            else:
+                await self._node.runtime.remove_container(container_id)
+        for sandbox in plan.stop_sandboxes:
+            await self._actions.stop_sandbox(sandbox)
+        if plan.create_sandbox is not None:
+            await self._set_up_volumes()
+            # A failed attempt may leave its name reserved in the runtime: never use a number twice.
+            attempt = max(plan.create_sandbox, self._next_attempt)
+            self._next_attempt = attempt + 1
+            sandbox_id = await self._actions.create_sandbox(self.pod, attempt)
+            self._noticed(sandbox_id, self.uid)
+            return True
+        for kill in plan.kill:
+            await self._actions.kill(snapshot, kill, self._kill_grace(kill))
+            self._prober.failed.pop(kill.status.id, None)
+        failed = False
+        for start in plan.start:
+            try:
+                container_id = await self._actions.start(snapshot, start)
+                self._noticed(container_id, self.uid)
+                self._blocked.pop(start.declared.name, None)
+            except StartTrouble as trouble:
+                failed = True
+                self._blocked[start.declared.name] = (trouble.reason, trouble.message)
+                plan.wake_by(trouble.retry_at if trouble.retry_at is not None else self._later())
+        if failed:
+            await self._report(await self._look(), plan)
+        return not failed
+
+    def _kill_grace(self, kill: Kill) -> float:
+        grace = self.pod["spec"].get("terminationGracePeriodSeconds", 30)
+        if kill.probe and kill.declared is not None:
+            probe = kill.declared.spec.get(f"{kill.probe}Probe") or {}
+            grace = probe.get("terminationGracePeriodSeconds", grace)
+        return float(grace)
+
+    def _deadline_passed(self, plan: Plan) -> bool:
+        seconds = self.pod["spec"].get("activeDeadlineSeconds")
+        if seconds is None:
+            return False
+        deadline = parse_rfc3339(self._start_time()) + float(seconds)
+        if self._node.clock.now() < deadline:
+            plan.wake_by(deadline)
+            return False
+        self._actions.tell(self.pod, "Normal", "DeadlineExceeded", _DEADLINE)
+        self._stop = Stop("DeadlineExceeded", _DEADLINE, "Failed")
+        return True
+
+    # -- volumes
+    async def _set_up_volumes(self) -> None:
+        try:
+            self._volumes_at = await self._node.mounter.set_up(self.pod)
+        except MountFault as fault:
+            self._actions.tell(self.pod, "Warning", "FailedMount", str(fault))
+            raise
+        self._volumes_set = True
+        self._keep_references()
+
+    async def _refresh_volumes(self, plan: Plan) -> None:
+        """Show changed ConfigMaps and Secrets and renewed tokens to the running containers; also
+        after a restart of the agent. Containers go on running when that fails."""
+        now = self._node.clock.now()
+        if not self._volumes_set or (self._volumes_at is not None and self._volumes_at <= now):
+            ips = self._actions.pod_ips(self.last) if self.last is not None else ()
+            try:
+                self._volumes_at = await self._node.mounter.set_up(self.pod, ips)
+                self._volumes_set = True
+                self._keep_references()
+            except MountFault as fault:
+                self._actions.tell(self.pod, "Warning", "FailedMount", str(fault))
+                self._volumes_at = now + _LAST_RETRY
+        if self._volumes_at is not None:
+            plan.wake_by(self._volumes_at)
+
+    def _keep_references(self) -> None:
+        namespace = self.pod["metadata"]["namespace"]
+        wanted = referred(self.pod)
+        for declared in spec.containers(self.pod):
+            maps, secrets = references(declared.spec)
+            wanted |= {("configmap", namespace, name) for name in maps}
+            wanted |= {("secret", namespace, name) for name in secrets}
+        self._node.references.keep(self.uid, wanted)
+
+    # -- ending
+    async def _end(self) -> float | None:
+        """Stop all that runs, tell the final status, and when the pod is deleted remove it."""
+        snapshot = await self._look()
+        if not self._deleted:
+            await self._report(snapshot, Plan())
+        await self._kill_all(snapshot)
+        for sandbox in snapshot.sandboxes:
+            await self._actions.stop_sandbox(sandbox.id)
+        snapshot = await self._look()
+        await self._prober.close()
+        if not self._deleted:
+            await self._report(snapshot, Plan(), over=True)
+        if self._deleted or self.pod["metadata"].get("deletionTimestamp"):
+            await self._remove(snapshot)
+            return None
+        await self._node.mounter.remove(self.uid)
+        self._node.references.release(self.uid)
+        return None
+
+    async def _kill_all(self, snapshot: Snapshot) -> None:
+        """Main containers together, then the sidecars, the last first."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._grace()
+        running = [
+            Kill(status, declared, f"Stopping container {declared.name}")
+            for declared in spec.containers(snapshot.pod)
+            for status in snapshot.containers.get(declared.name, ())
+            if status.state == "running"
+        ]
+        main = [kill for kill in running if kill.declared and not kill.declared.restartable]
+        sidecars = [kill for kill in running if kill.declared and kill.declared.restartable]
+        grace = self._grace()
+        await asyncio.gather(*(self._actions.kill(snapshot, kill, grace) for kill in main))
+        for kill in reversed(sidecars):
+            await self._actions.kill(snapshot, kill, max(0.0, deadline - loop.time()))
+
+    async def _remove(self, snapshot: Snapshot) -> None:
+        """Leave nothing of the pod on the node, then let the API server forget it."""
+        for sandbox in snapshot.sandboxes:
+            await self._node.runtime.remove_sandbox(sandbox.id)
+        await self._node.mounter.remove(self.uid)
+        self._node.references.release(self.uid)
+        self._node.images.forget(self.uid)
+        directory = self._node.settings.log_root / spec.log_directory(self.pod)
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        cgroups.remove(config.cgroup_parent(self.pod, self._node.settings))
+        if not self._deleted:
+            await self._reporter.delete(self.pod)
+        self._removed = True
+
+    # -- looking
+    async def _look(self) -> Snapshot:
+        runtime = self._node.runtime
+        sandboxes = sorted(
+            await runtime.list_sandboxes(self.uid),
+            key=lambda s: (s.attempt, s.created_at),
+            reverse=True,
+        )
+        by_name: dict[str, list[ContainerStatus]] = {}
+        running = set()
+        for listed in await runtime.list_containers(self.uid):
+            self._noticed(listed.id, self.uid)
+            status = self._exited.get(listed.id)
+            if status is None:
+                full = await runtime.container_status(listed.id)
+                status = full._replace(sandbox_id=listed.sandbox_id)
+                if status.state == "exited":
+                    self._exited[listed.id] = status
+                    file = termination_file(
+                        self._node.settings, self.uid, status.name, status.attempt
+                    )
+                    self._messages[status.id] = messages.read(status, file)
+            if status.state == "running":
+                running.add(status.id)
+            by_name.setdefault(status.name, []).append(status)
+        for instances in by_name.values():
+            instances.sort(key=lambda c: (c.attempt, c.created_at), reverse=True)
+        current = await self._current(sandboxes[0].id, sandboxes[0].ready) if sandboxes else None
+        for sandbox in sandboxes:
+            self._noticed(sandbox.id, self.uid)
+        self._prober.keep(running)
+        containers = {name: tuple(instances) for name, instances in by_name.items()}
+        started, ready = self._probe(containers, current)
+        self.last = Snapshot(
+            pod={**self.pod, "status": self._reporter.known},
+            now=self._node.clock.now(),
+            sandboxes=tuple(sandboxes),
+            current=current,
+            containers=containers,
+            started=frozenset(started),
+            ready=frozenset(ready),
+            failed_probes=dict(self._prober.failed),
+            backoff=self._node.backoff,
+            blocked=dict(self._blocked),
+            stop=self._stop,
+        )
+        return self.last
+
+    async def _current(self, sandbox_id: str, ready: bool) -> SandboxStatus:
+        known = self._sandbox_status
+        if known is None or known.id != sandbox_id or known.ready != ready:
+            known = await self._node.runtime.sandbox_status(sandbox_id)
+            self._sandbox_status = known
+        return known
+
+    def _probe(
+        self, containers: dict[str, tuple[ContainerStatus, ...]], current: SandboxStatus | None
+    ) -> tuple[set[str], set[str]]:
+        """See that running containers are probed; (started, ready) ids."""
+        ip = self._node.settings.node_ip
+        if current is not None and current.ips:
+            ip = current.ips[0]
+        before = self._reporter.container_flags()
+        started, ready = set(), set()
+        for declared in spec.containers(self.pod):
+            instances = containers.get(declared.name, ())
+            if not instances or instances[0].state != "running":
+                continue
+            status = instances[0]
+            was_started, was_ready = before.get(status.id, (False, False))
+            if not self.stopping:
+                self._prober.watch(declared, status, ip, started=was_started, ready=was_ready)
+            if self._prober.is_started(declared, status.id):
+                started.add(status.id)
+                if self._prober.is_ready(declared, status.id):
+                    ready.add(status.id)
+        return started, ready
+
+    # -- reporting
+    def _start_time(self) -> str:
+        known = (self.pod.get("status") or {}).get("startTime") or self._reporter.start_time
+        if not known:
+            known = self._reporter.start_time = rfc3339(self._node.clock.now())
+        return str(known)
+
+    async def _report(self, snapshot: Snapshot, plan: Plan, *, over: bool = False) -> None:
+        """Write the status, if it is news."""
+        for name in plan.waiting:
+            declared = spec.find(self.pod, name)
+            if declared is not None and name not in self._waiting_told:
+                self._actions.tell(
+                    self.pod,
+                    "Warning",
+                    "BackOff",
+                    f"Back-off restarting failed container {name} in pod "
+                    f"{spec.described(self.pod)}",
+                    declared,
+                )
+        self._waiting_told = set(plan.waiting)
+        if spec.is_terminal(self.pod) and not over:
+            return
+        status = pod_status(
+            snapshot,
+            runtime=self._node.runtime_name,
+            host_ip=self._node.settings.node_ip,
+            waiting={**self._blocked, **plan.waiting},
+            messages=self._messages,
+            initialized=initialized(snapshot),
+            over=over,
+            start_time=self._start_time(),
+        )
+        await self._reporter.write(self.pod, status)
+
+    def _unhealthy(self, declared: spec.Declared, reason: str, message: str) -> None:
+        self._actions.tell(self.pod, "Warning", reason, message, declared)
