@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from grappe.api.resources import SERVICE_ACCOUNTS
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.http.server import HttpServer, serve
 from grappe.apiserver.pki import ensure, server_ssl_context
@@ -24,11 +25,12 @@ from grappe.client.rest import RestClient
 from grappe.store.interface import Store
 from grappe.store.memory import MemoryStore
 
+_DEFAULT_ACCOUNT = {"metadata": {"name": "default", "namespace": "default"}}
 ADMIN = User("admin", ("system:masters", "system:authenticated"))
 
 
 class TestCluster:
-    """An ApiServer over a store, and clients of it."""
+    """An ApiServer over a store. `client`, and `transport` under it, are the administrator's."""
 
     __test__ = False
 
@@ -37,7 +39,8 @@ class TestCluster:
         self.store = store
         self.clock = clock
         self.api = ApiServer(config, store, clock)
-        self.client = self.client_of(ADMIN)
+        self.transport = InProcessTransport(self.api.handle, ADMIN)
+        self.client = RestClient(self.transport)
         self._http: HttpServer | None = None
 
     async def serve_https(self) -> Path:
@@ -68,12 +71,17 @@ async def running_cluster(
     store: Store | None = None,
     data_dir: Path | None = None,
 ) -> AsyncIterator[TestCluster]:
-    """A started cluster with the objects every cluster has; nothing is left behind."""
+    """A started cluster with the objects every cluster has; nothing is left behind.
+
+    No controllers run; the service account pods of `default` need is there all the same.
+    """
     with tempfile.TemporaryDirectory(prefix="grappe-test-") as scratch:
         config = ClusterConfig("test", data_dir or Path(scratch), port=0, simulate=1)
         kept = store or MemoryStore(STORE_INDEXES)
         cluster = TestCluster(config, kept, clock or SystemClock())
         await cluster.api.start()
+        if cluster.store.get(SERVICE_ACCOUNTS.bucket, "default/default") is None:
+            await cluster.client.create(SERVICE_ACCOUNTS, _DEFAULT_ACCOUNT)
         try:
             yield cluster
         finally:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from grappe.api import Object
+from grappe.api.apply import apply
 from grappe.api.errors import bad_request, method_not_allowed, unsupported_media_type
 from grappe.api.patch import json_patch, merge_patch, strategic_merge_patch
 from grappe.apiserver.http.messages import Response
@@ -22,7 +23,6 @@ from grappe.apiserver.registry.decoding import (
 )
 from grappe.apiserver.registry.negotiation import negotiate
 from grappe.apiserver.registry.parameters import WriteOptions, write_options
-from grappe.apiserver.registry.pending import apply
 from grappe.apiserver.registry.representation import represent
 from grappe.apiserver.registry.writing import Change, Written, create_object, update_object
 from grappe.base.clock import rfc3339

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grappe.api import Object
+from grappe.api.apply import track_update
+from grappe.api.defaults import apply_defaults
 from grappe.api.errors import (
     OBJECT_MODIFIED,
     Cause,
@@ -27,7 +29,6 @@ from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft, stored_form
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
-from grappe.apiserver.registry.pending import apply_defaults, track_update
 from grappe.apiserver.registry.strategies.base import Strategy
 from grappe.apiserver.registry.validating import problems_of_new, problems_of_update
 from grappe.base.clock import rfc3339
@@ -104,6 +105,11 @@ async def create_object(
     now = rfc3339(backend.clock.now())
     rules.settle_namespace(obj, resource, call.info.namespace)
     default(served, obj)
+    if strategy.has_status:
+        obj.pop("status", None)
+    if not applied:
+        obj["metadata"].pop("managedFields", None)
+        _track(call, None, obj, options, now)
     name = obj["metadata"].get("name") or ""
     request = admission_request(call, "CREATE", obj, None, name=name, dry_run=options.dry_run)
     await backend.admission.admit(request)
@@ -113,11 +119,6 @@ async def create_object(
     generate = not obj["metadata"].get("name")
     if generate:
         _generate_name(backend, call, obj)
-    if strategy.has_status:
-        obj.pop("status", None)
-    if not applied:
-        obj["metadata"].pop("managedFields", None)
-        _track(call, None, obj, options, now)
     strategy.prepare_create(obj, call.user)
     refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
     request.obj, request.name = obj, obj["metadata"]["name"]
@@ -232,6 +233,11 @@ async def _update_once(
     rules.check_name(new, resource, call.info.namespace, call.info.name)
     rules.check_precondition(new, old, resource, unconditional=strategy.unconditional_update)
     default(served, new)
+    strategy.keep_apart(subresource, new, old)
+    if not applied:
+        if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
+            new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
+        _track(call, old, new, options, now, subresource)
     request = admission_request(
         call, "UPDATE", new, old, name=call.info.name, dry_run=options.dry_run
     )
@@ -240,14 +246,13 @@ async def _update_once(
     rules.keep_identity(new, old)
     rules.forbid_new_finalizers(new, old, resource)
     strategy.prepare(subresource, new, old)
-    if not applied:
-        if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
-            new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
-        _track(call, old, new, options, now, subresource)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     if _same(new, old):
         return Written(live)
-    causes = [*problems_of_update(served, new, old), *strategy.validate_update(new, old)]
+    causes = [
+        *problems_of_update(served, new, old, subresource),
+        *strategy.validate_update(new, old),
+    ]
     refuse(served, new, causes)
     request.obj = new
     await backend.admission.validate(request)

@@ -63,6 +63,17 @@ class Strategy:
     def initial_status(self, obj: Object) -> Object:
         return {}
 
+    def keep_apart(self, subresource: str, new: Object, old: Object) -> None:
+        """Undo in `new` what this subresource does not reach, before its fields are counted as
+        its writer's."""
+        if subresource == "status":
+            settle_only(new, old, "status")
+        elif self.has_status and not subresource:
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+
     def prepare(self, subresource: str, new: Object, old: Object) -> None:
         """Settle an update of the object (`subresource` empty) or of one of its subresources."""
         if subresource == "status":
@@ -72,11 +83,7 @@ class Strategy:
 
     def prepare_update(self, new: Object, old: Object) -> None:
         """Settle a plain update."""
-        if self.has_status:
-            if "status" in old:
-                new["status"] = old["status"]
-            else:
-                new.pop("status", None)
+        self.keep_apart("", new, old)
         if self.generation and self.asks_otherwise(new, old):
             self.count(new)
 
@@ -92,7 +99,7 @@ class Strategy:
 
     def prepare_status(self, new: Object, old: Object) -> None:
         """Settle an update of the status subresource: all but status stays."""
-        settle_only(new, old, "status")
+        self.keep_apart("status", new, old)
         if self.status_keeps_metadata:
             metadata, before = new["metadata"], old["metadata"]
             for name in ("labels", "annotations", "finalizers", "ownerReferences"):

@@ -1,0 +1,152 @@
+"""DELETE: at once, gracefully, behind finalizers, by collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.cluster.api_requests import CONFIG_MAPS, PODS, ask, config_map, pod
+
+from grappe.testing.cluster import TestCluster
+
+
+async def _bound_pod(cluster: TestCluster, name: str = "a", **spec: Any) -> dict[str, Any]:
+    await ask(cluster, "POST", PODS, pod(name, **spec))
+    binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": "n1"}}
+    assert (await ask(cluster, "POST", f"{PODS}/{name}/binding", binding)).status == 201
+    found: dict[str, Any] = (await ask(cluster, "GET", f"{PODS}/{name}")).body
+    return found
+
+
+async def test_a_plain_object_is_gone_at_once(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))).body
+    reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a")
+    assert reply.status == 200
+    assert reply.body == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {"name": "a", "kind": "configmaps", "uid": made["metadata"]["uid"]},
+    }
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 404
+    assert (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a")).status == 404
+
+
+async def test_preconditions_protect_against_deleting_another_object(
+    cluster: TestCluster,
+) -> None:
+    made = (await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))).body
+    for wanted in ({"uid": "other"}, {"resourceVersion": "1"}):
+        reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"preconditions": wanted})
+        assert reply.status == 409
+        assert "in precondition" in reply.message
+    metadata = made["metadata"]
+    right = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+    reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"preconditions": right})
+    assert reply.status == 200
+
+
+async def test_a_running_pod_is_marked_and_goes_when_its_node_confirms(
+    cluster: TestCluster,
+) -> None:
+    await _bound_pod(cluster)
+    marked = (await ask(cluster, "DELETE", f"{PODS}/a")).body
+    assert marked["kind"] == "Pod"
+    assert marked["metadata"]["deletionGracePeriodSeconds"] == 30
+    assert marked["metadata"]["deletionTimestamp"] > marked["metadata"]["creationTimestamp"]
+    again = (await ask(cluster, "DELETE", f"{PODS}/a")).body
+    assert again["metadata"]["resourceVersion"] == marked["metadata"]["resourceVersion"]
+    reply = await ask(cluster, "DELETE", f"{PODS}/a", {"gracePeriodSeconds": 0})
+    assert reply.status == 200
+    assert (await ask(cluster, "GET", f"{PODS}/a")).status == 404
+
+
+async def test_a_later_request_shortens_the_grace_period_but_never_lengthens_it(
+    cluster: TestCluster,
+) -> None:
+    await _bound_pod(cluster, terminationGracePeriodSeconds=60)
+    metadata = (await ask(cluster, "DELETE", f"{PODS}/a")).body["metadata"]
+    assert metadata["deletionGracePeriodSeconds"] == 60
+    metadata = (await ask(cluster, "DELETE", f"{PODS}/a", gracePeriodSeconds="5")).body["metadata"]
+    assert metadata["deletionGracePeriodSeconds"] == 5
+    metadata = (await ask(cluster, "DELETE", f"{PODS}/a", gracePeriodSeconds="90")).body["metadata"]
+    assert metadata["deletionGracePeriodSeconds"] == 5
+
+
+async def test_a_pod_no_node_has_seen_is_gone_at_once(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", PODS, pod("a"))
+    assert (await ask(cluster, "DELETE", f"{PODS}/a")).body["kind"] == "Pod"
+    assert (await ask(cluster, "GET", f"{PODS}/a")).status == 404
+
+
+async def test_finalizers_hold_an_object_until_they_are_gone(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("a", finalizers=["example.com/hold"]))
+    marked = (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a")).body
+    assert marked["kind"] == "ConfigMap"
+    assert marked["metadata"]["deletionTimestamp"]
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 200
+    marked["metadata"]["finalizers"] = ["example.com/hold", "example.com/new"]
+    reply = await ask(cluster, "PUT", f"{CONFIG_MAPS}/a", marked)
+    assert reply.status == 422
+    assert "no new finalizers can be added if the object is being deleted" in reply.message
+    marked["metadata"]["finalizers"] = []
+    assert (await ask(cluster, "PUT", f"{CONFIG_MAPS}/a", marked)).status == 200
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("policy", "finalizer"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")]
+)
+async def test_propagation_leaves_a_finalizer_for_the_garbage_collector(
+    cluster: TestCluster, policy: str, finalizer: str
+) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))
+    reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"propagationPolicy": policy})
+    assert reply.body["metadata"]["finalizers"] == [finalizer]
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 200
+
+
+async def test_an_unknown_propagation_policy_is_invalid(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))
+    reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"propagationPolicy": "Sideways"})
+    assert reply.status == 422
+
+
+async def test_a_collection_is_deleted_by_selector(cluster: TestCluster) -> None:
+    for name, team in (("a", "x"), ("b", "x"), ("c", "y")):
+        await ask(cluster, "POST", CONFIG_MAPS, config_map(name, labels={"team": team}))
+    reply = await ask(cluster, "DELETE", CONFIG_MAPS, labelSelector="team=x")
+    assert reply.body["kind"] == "ConfigMapList"
+    assert [item["metadata"]["name"] for item in reply.body["items"]] == ["a", "b"]
+    left = await ask(cluster, "GET", CONFIG_MAPS)
+    assert [item["metadata"]["name"] for item in left.body["items"]] == ["c"]
+
+
+async def test_a_dry_run_deletes_nothing(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))
+    assert (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", dryRun="All")).status == 200
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 200
+
+
+async def test_a_namespace_stays_terminating_until_it_is_finalized(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", "/api/v1/namespaces", {"metadata": {"name": "team"}})
+    marked = (await ask(cluster, "DELETE", "/api/v1/namespaces/team")).body
+    assert marked["status"]["phase"] == "Terminating"
+    assert marked["spec"] == {"finalizers": ["kubernetes"]}
+    path = "/api/v1/namespaces/team/configmaps"
+    reply = await ask(cluster, "POST", path, config_map("a"))
+    assert reply.status == 403
+    assert "because it is being terminated" in reply.message
+    marked["spec"] = {"finalizers": []}
+    reply = await ask(cluster, "PUT", "/api/v1/namespaces/team/finalize", marked)
+    assert reply.status == 200
+    assert (await ask(cluster, "GET", "/api/v1/namespaces/team")).status == 404
+
+
+async def test_nothing_can_be_created_in_a_namespace_that_does_not_exist(
+    cluster: TestCluster,
+) -> None:
+    reply = await ask(cluster, "POST", "/api/v1/namespaces/none/configmaps", config_map("a"))
+    assert reply.status == 404
+    assert reply.message == 'namespaces "none" not found'
