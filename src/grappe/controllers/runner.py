@@ -10,6 +10,8 @@ from grappe.client.interface import Client
 from grappe.controllers import rootca, serviceaccount
 from grappe.controllers.context import Context
 from grappe.controllers.deployment import controller as deployment
+from grappe.controllers.endpoints import controller as endpoints
+from grappe.controllers.endpointslice import controller as endpointslice
 from grappe.controllers.everything import Everything
 from grappe.controllers.garbagecollector import controller as garbagecollector
 from grappe.controllers.informers import SharedInformers
@@ -19,6 +21,8 @@ from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     deployment.build,
+    endpoints.build,
+    endpointslice.build,
     garbagecollector.build,
     namespace.build,
     replicaset.build,
