@@ -15,6 +15,7 @@ from grappe.network.dns.upstream import Upstream
 from grappe.network.dns.zone import Zone
 from grappe.network.informers import Informers
 from grappe.network.nft import Nft
+from grappe.network.policies.enforcer import PolicyEnforcer
 from grappe.network.published.ports import PublishedPorts
 from grappe.network.services.proxy import ServiceProxy
 from grappe.network.services.render import NodeFacts
@@ -30,7 +31,7 @@ async def run(
     *,
     resolv_conf: Path = HOST_FILE,
 ) -> None:
-    """Services, cluster DNS and published ports, until cancelled.
+    """Services, network policies, cluster DNS and published ports, until cancelled.
 
     The calling thread is in the node's namespace (`namespace.ensure` made it); `host_netns_fd` is
     the host's. UserError when nftables is missing, OSError when DNS cannot be bound.
@@ -45,6 +46,7 @@ async def run(
         service_cidr=config.service_cidr,
         nft=nft,
     )
+    policies = PolicyEnforcer(client, machine=(config.node_ip, config.host_ip), nft=nft)
     published = PublishedPorts(
         informers.services,
         informers.host_port_pods,
@@ -56,6 +58,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run(), name="network informers")
             tasks.create_task(proxy.run(), name="services")
+            tasks.create_task(policies.run(), name="network policies")
             tasks.create_task(published.run(), name="published ports")
             tasks.create_task(
                 _serve_dns(informers, config, host_netns_fd, resolv_conf), name="cluster dns"

@@ -57,18 +57,23 @@ class Nft:
         self._lib.nft_ctx_buffer_output(self._context)
         self._lib.nft_ctx_buffer_error(self._context)
         self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+        self._own_generation = -1
+        self._disturbances = 0
 
     def run(self, text: str) -> str:
         """Do all of `text` or nothing; returns what it prints. NftError with nft's own words."""
+        self.disturbances()
         failed = self._lib.nft_run_cmd_from_buffer(self._context, text.encode())
         output: bytes = self._lib.nft_ctx_get_output_buffer(self._context)
         errors: bytes = self._lib.nft_ctx_get_error_buffer(self._context)
         if failed:
             raise NftError(errors.decode(errors="replace").strip() or "nftables refused")
+        self._own_generation = self._generation()
         return output.decode(errors="replace")
 
     def run_apart(self, text: str) -> None:
         """As `run`, by a process of its own."""
+        self.disturbances()
         try:
             with netns.inside(self._home):
                 done = subprocess.run(
@@ -78,8 +83,20 @@ class Nft:
             raise UserError("the command `nft` is missing", "apt-get install nftables") from None
         if done.returncode != 0:
             raise NftError(done.stderr.strip() or f"nft ended with {done.returncode}")
+        self._own_generation = self._generation()
 
-    def generation(self) -> int:
+    def disturbances(self) -> int:
+        """How often it was noticed that somebody else changed nftables in the namespace.
+
+        A number greater than before means: what was written may no longer be there.
+        """
+        generation = self._generation()
+        if generation != self._own_generation:
+            self._own_generation = generation
+            self._disturbances += 1
+        return self._disturbances
+
+    def _generation(self) -> int:
         """A number that changes with every transaction of anyone in the namespace."""
         request = struct.pack(
             "=IHHIIBBH",

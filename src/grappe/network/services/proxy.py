@@ -57,7 +57,7 @@ class ServiceProxy:
         self._forget = forget
         self._table = Table()
         self._chains: set[str] = set()
-        self._generation = -1
+        self._undisturbed = -1
         self._dirty: set[tuple[str, str, str]] = set()
         self._wake = asyncio.Event()
         self.programmed = asyncio.Event()
@@ -75,7 +75,7 @@ class ServiceProxy:
                 pause = VERIFY_SECONDS
             except NftError as error:
                 log.error("services could not be programmed, trying again: %s", error)
-                self._generation = -1
+                self._undisturbed = -1
                 pause = RETRY_SECONDS
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
@@ -117,7 +117,7 @@ class ServiceProxy:
         self._wake.clear()
         dirty, self._dirty = self._dirty, set()
         changes = self._table.update({"/".join(key): self._part(*key) for key in dirty})
-        if self._nft.generation() != self._generation:
+        if self._nft.disturbances() != self._undisturbed:
             self._write_everything()
         elif changes:
             try:
@@ -126,14 +126,14 @@ class ServiceProxy:
             except NftError as error:
                 log.warning("a change of services was refused, writing all of them: %s", error)
                 self._write_everything()
-        self._generation = self._nft.generation()
+        self._undisturbed = self._nft.disturbances()
         if not self._dirty:
             self.programmed.set()
         if stale := conntrack.stale_flows(changes):
             await self._forget(stale)
 
     def _write_everything(self) -> None:
-        if self._generation != -1:
+        if self._undisturbed != -1:
             log.info("writing the whole service table")
         text = ruleset.whole(
             self._table.elements,
