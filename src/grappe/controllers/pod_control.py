@@ -39,6 +39,37 @@ def namespace_is_ending(error: ApiError) -> bool:
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
+async def patch_pod_status(client: Client, pod: Object, status: Object) -> bool:
+    """Merge conditions and fields into a pod's status; False when the pod is gone or another."""
+    meta = pod["metadata"]
+    try:
+        await client.patch(
+            PODS,
+            meta["name"],
+            {"metadata": {"uid": meta["uid"]}, "status": status},
+            meta["namespace"],
+            patch_type="application/strategic-merge-patch+json",
+            subresource="status",
+        )
+    except ApiError as error:
+        if error.code in (404, 409):
+            return False
+        raise
+    return True
+
+
+async def delete_pod(client: Client, pod: Object, grace_period: int | None = None) -> None:
+    """Delete this very pod; it may be gone already."""
+    meta = pod["metadata"]
+    try:
+        await client.delete(
+            PODS, meta["name"], meta["namespace"], grace_period=grace_period, uid=meta["uid"]
+        )
+    except ApiError as error:
+        if error.code not in (404, 409):
+            raise
+
+
 class PodControl:
     """Writes pods of one kind of owner."""
 

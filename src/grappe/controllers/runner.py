@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
-from grappe.controllers import rootca, serviceaccount
+from grappe.controllers import podgc, rootca, serviceaccount, tainteviction
 from grappe.controllers.context import Context
 from grappe.controllers.deployment import controller as deployment
 from grappe.controllers.endpoints import controller as endpoints
@@ -16,6 +16,7 @@ from grappe.controllers.everything import Everything
 from grappe.controllers.garbagecollector import controller as garbagecollector
 from grappe.controllers.informers import SharedInformers
 from grappe.controllers.namespace import controller as namespace
+from grappe.controllers.nodelifecycle import controller as nodelifecycle
 from grappe.controllers.replicaset import controller as replicaset
 from grappe.reconcile import Controller
 
@@ -25,9 +26,12 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     endpointslice.build,
     garbagecollector.build,
     namespace.build,
+    nodelifecycle.build,
+    podgc.build,
     replicaset.build,
     rootca.build,
     serviceaccount.build,
+    tainteviction.build,
 )
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from grappe.api import Object
 from grappe.api.selectors import LabelSelector, label_selector_from_object
+from grappe.api.tolerations import tolerated
 from grappe.scheduler.node_selectors import node_matches
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
-from grappe.scheduler.tolerations import tolerated
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from grappe.api import Object
+from grappe.api.tolerations import tolerated
 from grappe.scheduler.filters.rejection import Check, Rejection
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
-from grappe.scheduler.tolerations import tolerated
 
 _TAINT: Object = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 _REJECTED = Rejection(("node(s) were unschedulable",), final=True)

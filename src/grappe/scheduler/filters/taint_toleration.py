@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from grappe.api.tolerations import tolerated
 from grappe.scheduler.filters.rejection import Check, Rejection
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
-from grappe.scheduler.tolerations import tolerated
 
 _REJECTED = Rejection(("node(s) had untolerated taint(s)",), final=True)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grappe.api.tolerations import tolerated
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
 from grappe.scheduler.scores.normalize import normalize
-from grappe.scheduler.tolerations import tolerated
 
 
 def score(pod: PodInfo, snapshot: Snapshot, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:

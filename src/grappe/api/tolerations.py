@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from grappe.api import Object
 
 
-def _tolerates(toleration: Object, taint: Object) -> bool:
+def tolerates(toleration: Object, taint: Object) -> bool:
+    """Whether one toleration matches the taint."""
     effect = toleration.get("effect")
     if effect and effect != taint.get("effect"):
         return False
@@ -33,4 +34,4 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
 
 def tolerated(tolerations: Iterable[Object], taint: Object) -> bool:
     """Whether one of the tolerations matches the taint."""
-    return any(_tolerates(t, taint) for t in tolerations)
+    return any(tolerates(t, taint) for t in tolerations)
