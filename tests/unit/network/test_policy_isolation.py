@@ -79,30 +79,30 @@ def test_pods_under_the_same_policies_share_a_chain() -> None:
 @pytest.mark.parametrize(
     ("peer", "expected"),
     [
-        ({"podSelector": {}}, {"10.0.0.1", "10.0.0.2"}),
-        ({"podSelector": {"matchLabels": {"app": "db"}}}, {"10.0.0.2"}),
-        ({"namespaceSelector": {}}, {"10.0.0.1", "10.0.0.2", "10.0.1.1"}),
-        ({"namespaceSelector": {"matchLabels": {"team": "two"}}}, {"10.0.1.1"}),
+        ({"podSelector": {}}, ["10.0.0.1", "10.0.0.2"]),
+        ({"podSelector": {"matchLabels": {"app": "db"}}}, ["10.0.0.2"]),
+        ({"namespaceSelector": {}}, ["10.0.0.1", "10.0.0.2", "10.0.1.1"]),
+        ({"namespaceSelector": {"matchLabels": {"team": "two"}}}, ["10.0.1.1"]),
         (
             {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "other"}}},
-            {"10.0.1.1"},
+            ["10.0.1.1"],
         ),
         (
             {
                 "namespaceSelector": {"matchLabels": {"team": "two"}},
                 "podSelector": {"matchLabels": {"app": "db"}},
             },
-            set(),
+            [],
         ),
     ],
     ids=str,
 )
 def test_peers_are_chosen_by_pod_and_namespace_together(
-    peer: dict[str, Any], expected: set[str]
+    peer: dict[str, Any], expected: list[str]
 ) -> None:
     found = computed(policy(ingress=[{"from": [peer]}]))
     [(name, addresses)] = found.peers.items()
-    assert addresses == expected
+    assert sorted(addresses) == expected
     assert [f"ip saddr @{name} return", "drop"] in found.chains.values()
 
 
