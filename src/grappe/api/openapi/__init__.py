@@ -1,0 +1,13 @@
+"""OpenAPI documents of what is served: `/openapi/v2` and `/openapi/v3`.
+
+Made from the same data as the schemas, with the descriptions that `kubectl explain` prints, and
+with just enough of the paths for clients to learn which kind is where and which query parameters
+its verbs take. Bytes out, no HTTP; made on demand and not kept: whoever serves them decides what
+to cache.
+"""
+
+from grappe.api.openapi.custom import CustomKind
+from grappe.api.openapi.v2 import v2_document
+from grappe.api.openapi.v3 import v3_document, v3_hashes, v3_index
+
+__all__ = ["CustomKind", "v2_document", "v3_document", "v3_hashes", "v3_index"]

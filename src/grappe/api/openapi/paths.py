@@ -1,0 +1,131 @@
+"""The paths of resources: which verbs they have, of which kind, with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from grappe.api import Object
+from grappe.api.resources import Resource
+
+Dialect = Literal["v2", "v3"]
+
+# verb → (HTTP method, x-kubernetes-action, on the collection?, query parameters)
+_VERBS: dict[str, tuple[str, str, bool, tuple[str, ...]]] = {
+    "list": (
+        "get",
+        "list",
+        True,
+        (
+            "allowWatchBookmarks",
+            "continue",
+            "fieldSelector",
+            "labelSelector",
+            "limit",
+            "resourceVersion",
+            "resourceVersionMatch",
+            "sendInitialEvents",
+            "timeoutSeconds",
+            "watch",
+        ),
+    ),
+    "create": ("post", "post", True, ("dryRun", "fieldManager", "fieldValidation")),
+    "deletecollection": (
+        "delete",
+        "deletecollection",
+        True,
+        (
+            "continue",
+            "dryRun",
+            "fieldSelector",
+            "gracePeriodSeconds",
+            "labelSelector",
+            "limit",
+            "orphanDependents",
+            "propagationPolicy",
+        ),
+    ),
+    "get": ("get", "get", False, ()),
+    "update": ("put", "put", False, ("dryRun", "fieldManager", "fieldValidation")),
+    "patch": ("patch", "patch", False, ("dryRun", "fieldManager", "fieldValidation", "force")),
+    "delete": (
+        "delete",
+        "delete",
+        False,
+        ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"),
+    ),
+}
+_BOOLEANS = frozenset(
+    {"allowWatchBookmarks", "force", "orphanDependents", "sendInitialEvents", "watch"}
+)
+_INTEGERS = frozenset({"gracePeriodSeconds", "limit", "timeoutSeconds"})
+_PATCHES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+_READ_WRITE = ("get", "update", "patch")
+
+
+def paths(resources: Iterable[Resource], dialect: Dialect) -> Object:
+    """Path → path item of every resource."""
+    found: Object = {}
+    for resource in resources:
+        root, tail = resource.root, f"/{resource.plural}"
+        prefix = "/namespaces/{namespace}" if resource.namespaced else ""
+        collection = f"{root}{prefix}{tail}"
+        for path, on_collection in ((collection, True), (f"{collection}/{{name}}", False)):
+            operations = {
+                method: _operation(resource, action, parameters, dialect)
+                for verb, (method, action, wanted, parameters) in _VERBS.items()
+                if verb in resource.verbs and wanted is on_collection
+            }
+            if operations:
+                found[path] = operations | _path_parameters(path, dialect)
+        if resource.namespaced and "list" in resource.verbs:
+            everywhere = f"{root}{tail}"
+            _, action, _, parameters = _VERBS["list"]
+            found[everywhere] = {"get": _operation(resource, action, parameters, dialect)}
+        if "status" in resource.subresources:
+            path = f"{collection}/{{name}}/status"
+            found[path] = {
+                _VERBS[verb][0]: _operation(resource, _VERBS[verb][1], _VERBS[verb][3], dialect)
+                for verb in _READ_WRITE
+            } | _path_parameters(path, dialect)
+    return found
+
+
+def _operation(
+    resource: Resource, action: str, parameters: tuple[str, ...], dialect: Dialect
+) -> Object:
+    operation: Object = {
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": gvk(resource),
+        "parameters": [_parameter(name, "query", dialect) for name in parameters],
+        "responses": {"200": {"description": "OK"}},
+    }
+    if action == "patch":
+        if dialect == "v2":
+            operation["consumes"] = list(_PATCHES)
+        else:
+            operation["requestBody"] = {"content": {kind: {} for kind in _PATCHES}}
+    return operation
+
+
+def gvk(resource: Resource) -> Object:
+    return {"group": resource.group, "kind": resource.kind, "version": resource.version}
+
+
+def _parameter(name: str, place: str, dialect: Dialect) -> Object:
+    kind = "boolean" if name in _BOOLEANS else "integer" if name in _INTEGERS else "string"
+    schema: Object = {"type": kind, "uniqueItems": True}
+    found: Object = {"name": name, "in": place}
+    if place == "path":
+        found["required"] = True
+    return found | (schema if dialect == "v2" else {"schema": schema})
+
+
+def _path_parameters(path: str, dialect: Dialect) -> dict[str, Any]:
+    names = [name for name in ("name", "namespace") if f"{{{name}}}" in path]
+    return {"parameters": [_parameter(n, "path", dialect) for n in names]} if names else {}

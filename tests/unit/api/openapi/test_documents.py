@@ -1,0 +1,122 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from grappe.api.openapi import CustomKind, v2_document, v3_document, v3_hashes, v3_index
+from grappe.api.resources import BUILTIN, Resource
+
+WIDGET = CustomKind(
+    Resource("example.com", "v1", "widgets", "Widget", subresources=frozenset({"status"})),
+    {
+        "type": "object",
+        "properties": {
+            "spec": {
+                "type": "object",
+                "description": "What is wanted.",
+                "required": ["size"],
+                "properties": {
+                    "size": {"type": "integer", "default": 1},
+                    "port": {
+                        "x-kubernetes-int-or-string": True,
+                        "anyOf": [{"type": "integer"}, {"type": "string"}],
+                    },
+                },
+            }
+        },
+    },
+)
+
+
+def references(value: Any) -> set[str]:
+    found: set[str] = set()
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            found.add(value["$ref"])
+        for inner in value.values():
+            found |= references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            found |= references(inner)
+    return found
+
+
+GROUP_VERSIONS = sorted({(r.group, r.version) for r in BUILTIN})
+
+
+@pytest.mark.parametrize(("group", "version"), GROUP_VERSIONS)
+def test_every_v3_document_is_complete(group: str, version: str) -> None:
+    document = orjson.loads(v3_document(group, version, BUILTIN))
+    schemas = document["components"]["schemas"]
+    for target in references(document):
+        assert target.removeprefix("#/components/schemas/") in schemas
+    marks = [m for s in schemas.values() for m in s.get("x-kubernetes-group-version-kind", ())]
+    for resource in BUILTIN:
+        if (resource.group, resource.version) == (group, version):
+            gvk = {"group": group, "version": version, "kind": resource.kind}
+            assert gvk in marks
+            operations = [
+                operation
+                for path in document["paths"].values()
+                for operation in path.values()
+                if isinstance(operation, dict)
+            ]
+            assert any(o["x-kubernetes-group-version-kind"] == gvk for o in operations)
+
+
+def test_kubectl_finds_field_validation_on_patch() -> None:
+    document = orjson.loads(v3_document("apps", "v1", BUILTIN))
+    path = document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]
+    assert "fieldValidation" in [p["name"] for p in path["patch"]["parameters"]]
+    assert path["get"]["x-kubernetes-action"] == "get"
+
+
+def test_fields_carry_descriptions_and_patch_marks() -> None:
+    document = orjson.loads(v3_document("", "v1", BUILTIN))
+    schemas = document["components"]["schemas"]
+    containers = schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
+    assert containers["description"].startswith("List of containers belonging to the pod.")
+    assert containers["x-kubernetes-patch-merge-key"] == "name"
+    assert containers["items"] == {"$ref": "#/components/schemas/io.k8s.api.core.v1.Container"}
+    spec = schemas["io.k8s.api.core.v1.Pod"]["properties"]["spec"]
+    assert spec["allOf"] == [{"$ref": "#/components/schemas/io.k8s.api.core.v1.PodSpec"}]
+    quantity = schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]
+    assert quantity["oneOf"] == [{"type": "string"}, {"type": "number"}]
+
+
+def test_custom_kinds_are_described_too() -> None:
+    document = orjson.loads(v3_document("example.com", "v1", BUILTIN, [WIDGET]))
+    schema = document["components"]["schemas"]["com.example.v1.Widget"]
+    assert schema["properties"]["spec"]["description"] == "What is wanted."
+    assert schema["properties"]["metadata"]["allOf"]
+    assert "com.example.v1.WidgetList" in document["components"]["schemas"]
+    assert "/apis/example.com/v1/namespaces/{namespace}/widgets/{name}/status" in document["paths"]
+    for target in references(document):
+        assert target.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+def test_v2_has_everything_in_one_document() -> None:
+    document = orjson.loads(v2_document(BUILTIN, [WIDGET]))
+    definitions = document["definitions"]
+    for target in references(document):
+        assert target.removeprefix("#/definitions/") in definitions
+    assert definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] == "string"
+    spec = definitions["com.example.v1.Widget"]["properties"]["spec"]
+    assert "default" not in spec["properties"]["size"]
+    assert spec["properties"]["port"] == {"x-kubernetes-int-or-string": True}
+    path = document["paths"]["/api/v1/namespaces/{namespace}/pods"]
+    assert {"name": "limit", "in": "query", "type": "integer", "uniqueItems": True} in path["get"][
+        "parameters"
+    ]
+
+
+def test_the_index_changes_with_what_is_served() -> None:
+    before = v3_hashes(BUILTIN)
+    index = orjson.loads(v3_index(before))["paths"]
+    url = index["apis/apps/v1"]["serverRelativeURL"]
+    assert url == f"/openapi/v3/apis/apps/v1?hash={before['apis/apps/v1']}"
+    assert "api/v1" in index
+    after = v3_hashes(BUILTIN, [WIDGET])
+    assert after["apis/apps/v1"] == before["apis/apps/v1"]
+    changed = WIDGET._replace(openapi={"type": "object"})
+    assert v3_hashes(BUILTIN, [changed])["apis/example.com/v1"] != after["apis/example.com/v1"]
