@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,9 +79,3 @@ def kubernetes_client(kubeconfig: Path) -> Any:
     from kubernetes import config
 
     return config.new_client_from_config(str(kubeconfig))
-
-
-@asynccontextmanager
-async def in_thread() -> AsyncIterator[Any]:
-    """Calls blocking functions beside the server's loop."""
-    yield asyncio.to_thread

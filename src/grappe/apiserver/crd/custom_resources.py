@@ -123,7 +123,8 @@ class CustomResources:
         definition = self._definitions[name]
         verdict = self._verdict(definition)
         record = self._store.get(_BUCKET, name)
-        if record is None or (not verdict.accepted and not definition.accepted.plural):
+        established = verdict.accepted or definition.condition("Established") == "True"
+        if record is None or not established:
             self._by_definition.pop(name, None)
             return
         spec = _object(record)["spec"]
