@@ -28,6 +28,7 @@ class Figure:
 
     name: str
     value: str
+    cpu_us: float | None = None
     share: float | None = None
     target: str = ""
     met: bool | None = None
@@ -41,6 +42,7 @@ def rate(name: str, found: load.Load, yardstick: float) -> Figure:
     return Figure(
         name,
         f"{found.per_second:,.0f}/s  p50 {found.p50:.2f} ms  p99 {found.p99:.2f} ms",
+        found.cpu_us,
         share,
         f"≥ {target:.0%}" if target else "",
         share >= target if target else None,
@@ -54,7 +56,9 @@ def calibrate(directory: Path, seconds: int) -> load.Load:
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        return load.run(f"https://127.0.0.1:{port}/", seconds=seconds)
+        return load.run(
+            f"https://127.0.0.1:{port}/", pid=process.pid, seconds=seconds, token="x" * 900
+        )
     finally:
         process.kill()
         process.communicate()
@@ -67,7 +71,7 @@ def measure(directory: Path, seconds: int) -> list[Figure]:
     server = ServerProcess(directory)
     try:
         return [
-            Figure("API ready, new cluster", f"{started:.2f} s", None, "< 1 s", started < 1),
+            Figure("API ready, new cluster", f"{started:.2f} s", target="< 1 s", met=started < 1),
             Figure("API ready, again", f"{server.ready_seconds:.2f} s"),
             *measure_running(server, seconds),
         ]
@@ -77,53 +81,49 @@ def measure(directory: Path, seconds: int) -> list[Figure]:
 
 def measure_running(server: ServerProcess, seconds: int) -> list[Figure]:
     token = server.token()
-    cpu, begun = server.cpu_seconds(), time.monotonic()
+    cpu, begun = load.cpu_seconds(server.pid), time.monotonic()
     time.sleep(seconds)
-    idle = (server.cpu_seconds() - cpu) / (time.monotonic() - begun)
+    idle = (load.cpu_seconds(server.pid) - cpu) / (time.monotonic() - begun)
     figures = [
         Figure("server idle, resident", f"{server.memory() / 2**20:.0f} MiB"),
         Figure("server idle, of a core", f"{idle:.1%}"),
     ]
-    yardstick = calibrate(server.directory, seconds)
-    figures.append(
-        Figure("calibrator", f"{yardstick.per_second:,.0f}/s  p50 {yardstick.p50:.2f} ms", 1.0)
-    )
-    base = yardstick.per_second
-    collection = f"{server.url}/api/v1/namespaces/default/configmaps"
     asyncio.run(_prepare(server, 500))
-    figures += [
-        rate(
-            "GET one ConfigMap",
-            load.run(f"{collection}/list-0", seconds=seconds, token=token),
-            base,
-        ),
-        rate(
-            "LIST 500 ConfigMaps",
-            load.run(f"{collection}", seconds=seconds, token=token, connections=4),
-            base,
-        ),
-        watch(server, token, seconds, watchers=100, per_second=200),
-        rate(
-            "create ConfigMap, durable",
-            load.run(
-                collection,
-                seconds=seconds,
-                token=token,
-                script=load.CREATE % {"prefix": "created"},
-            ),
-            base,
-        ),
-        rate(
-            "LIST page of 500 among all",
-            load.run(f"{collection}?limit=500", seconds=seconds, token=token, connections=4),
-            base,
-        ),
-    ]
+    collection = f"{server.url}/api/v1/namespaces/default/configmaps"
+    # The yardstick is taken before, between and after, and the best one counts: what else the
+    # machine does may only make our shares look smaller.
+    yardsticks = [calibrate(server.directory, seconds)]
+
+    def loaded(url: str, connections: int = 16, script: str = "") -> load.Load:
+        return load.run(
+            url,
+            pid=server.pid,
+            seconds=seconds,
+            token=token,
+            connections=connections,
+            script=script,
+        )
+
+    get = loaded(f"{collection}/list-0")
+    few = loaded(collection, 4)
+    yardsticks.append(calibrate(server.directory, seconds))
+    fan_out = watch(server, token, seconds, watchers=100, per_second=200)
+    create = loaded(collection, script=load.CREATE % {"prefix": "created"})
+    page = loaded(f"{collection}?limit=500", 4)
+    yardsticks.append(calibrate(server.directory, seconds))
+    best = max(yardsticks, key=lambda y: y.per_second)
+    base = best.per_second
     count = asyncio.run(_count(server))
-    figures.append(
-        Figure(f"server with {count:,} ConfigMaps, resident", f"{server.memory() / 2**20:.0f} MiB")
-    )
-    return figures
+    return [
+        *figures,
+        rate("calibrator", best, base),
+        rate("GET one ConfigMap", get, base),
+        rate("LIST 500 ConfigMaps", few, base),
+        rate("create ConfigMap, durable", create, base),
+        rate("LIST page of 500 among all", page, base),
+        fan_out,
+        Figure(f"server with {count:,} ConfigMaps, resident", f"{server.memory() / 2**20:.0f} MiB"),
+    ]
 
 
 async def _prepare(server: ServerProcess, count: int) -> None:
@@ -163,16 +163,17 @@ def watch(
     assert process.stdout is not None
     if process.stdout.readline() != b"watching\n":
         raise RuntimeError("the watchers did not begin")
-    cpu = server.cpu_seconds()
+    cpu = load.cpu_seconds(server.pid)
     created = asyncio.run(_create_stamped(server, seconds, per_second))
-    spent = server.cpu_seconds() - cpu
+    spent = load.cpu_seconds(server.pid) - cpu
     found = json.loads(process.communicate()[0])
     if found["events"] != created * watchers:
         raise RuntimeError(f"{found['events']} events arrived of {created * watchers}")
     return Figure(
         f"watch: {per_second} creates/s to {watchers} watchers",
         f"{found['events'] / seconds:,.0f} events/s  p50 {found['p50_ms']:.1f} ms"
-        f"  p99 {found['p99_ms']:.1f} ms  {spent / found['events'] * 1e6:.0f} µs each",
+        f"  p99 {found['p99_ms']:.1f} ms",
+        spent / found["events"] * 1e6,
     )
 
 
@@ -194,11 +195,12 @@ async def _create_stamped(server: ServerProcess, seconds: int, per_second: int) 
 
 
 def show(figures: list[Figure]) -> None:
-    print(f"{'what':44} {'measured':62} {'of calibrator':>13}  target")
+    print(f"{'what':40} {'measured':44} {'CPU':>8} {'of calibrator':>14}  target")
     for f in figures:
+        cpu = f"{f.cpu_us:.1f} µs" if f.cpu_us is not None else ""
         share = f"{f.share:.1%}" if f.share is not None else ""
         verdict = "" if f.met is None else (" met" if f.met else " MISSED")
-        print(f"{f.name:44} {f.value:62} {share:>13}  {f.target}{verdict}")
+        print(f"{f.name:40} {f.value:44} {cpu:>8} {share:>14}  {f.target}{verdict}")
 
 
 def main() -> int:

@@ -15,16 +15,26 @@ from grappe.apiserver.http.messages import Response
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_date: tuple[int, str] = (0, "")
+
+_second = 0
+_starts: dict[tuple[int, str], str] = {}
+"""What heads of this second begin with: the same text many thousand times."""
 
 
-def _now() -> str:
-    """The `Date` of this second."""
-    global _date
-    second = int(time.time())
-    if _date[0] != second:
-        _date = (second, formatdate(second, usegmt=True))
-    return _date[1]
+def _start(status: int, content_type: str) -> str:
+    global _second
+    now = int(time.time())
+    if now != _second:
+        _second = now
+        _starts.clear()
+    start = _starts.get((status, content_type))
+    if start is None:
+        start = _starts[status, content_type] = (
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n"
+            f"Cache-Control: no-cache, private\r\nContent-Type: {content_type}\r\n"
+            f"Date: {formatdate(now, usegmt=True)}\r\n"
+        )
+    return start
 
 
 def head(
@@ -37,17 +47,12 @@ def head(
 ) -> bytes:
     """Status line and headers. `framing` is the Content-Length or Transfer-Encoding line, or
     empty when the end of the connection ends the body."""
-    text = (
-        f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n"
-        f"Cache-Control: no-cache, private\r\nContent-Type: {content_type}\r\n"
-        f"Date: {_now()}\r\n{framing}"
-    )
+    text = _start(status, content_type) + framing
     for name, value in headers:
         if "\r" in value or "\n" in value:
             value = " ".join(value.split())
         text += f"{name}: {value}\r\n"
-    text += "Connection: close\r\n\r\n" if close else "\r\n"
-    return text.encode()
+    return (text + ("Connection: close\r\n\r\n" if close else "\r\n")).encode()
 
 
 def status_response(error: ApiError) -> Response:

@@ -10,6 +10,17 @@ from grappe.api.errors import ApiError, bad_request, too_large
 from grappe.apiserver.http.limits import Limits
 from grappe.apiserver.http.messages import Request
 
+_names: dict[bytes, str] = {}
+"""Header names as clients write them, to how they are looked up."""
+_MOST_NAMES = 1000
+
+
+def _name(name: bytes) -> str:
+    key = name.decode("latin-1").lower()
+    if len(_names) < _MOST_NAMES and len(key) < 64:
+        _names[name] = key
+    return key
+
 
 class Incoming(NamedTuple):
     """A whole request with what answering it needs to know of the connection."""
@@ -35,6 +46,7 @@ class RequestReader:
         "_headers",
         "_keep_alive",
         "_limits",
+        "_named_bytes",
         "_parser",
         "_remote",
         "_url",
@@ -59,6 +71,7 @@ class RequestReader:
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
+        self._named_bytes = 0
         self._keep_alive = True
         self.in_head = False
         self.in_body = False
@@ -97,6 +110,7 @@ class RequestReader:
         self._body = []
         self._body_size = 0
         self._head_size = 0
+        self._named_bytes = 0
         self.in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -105,17 +119,19 @@ class RequestReader:
             raise head_too_large(self._limits)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        known = self._headers.get(key)
-        self._headers[key] = text if known is None else f"{known}, {text}"
+        key = _names.get(name) or _name(name)
+        headers = self._headers
+        if key in headers:
+            headers[key] += ", " + value.decode("latin-1")
+        else:
+            headers[key] = value.decode("latin-1")
+        self._named_bytes += len(name) + len(value)
+        if self._named_bytes > self._limits.head_bytes:
+            raise head_too_large(self._limits)
 
     def on_headers_complete(self) -> None:
         self.in_head = False
         headers = self._headers
-        size = len(self._url) + sum(map(len, headers.values())) + sum(map(len, headers))
-        if size > self._limits.head_bytes:
-            raise head_too_large(self._limits)
         self._keep_alive = self._parser.should_keep_alive()
         length = headers.get("content-length")
         if length is not None or "transfer-encoding" in headers:
