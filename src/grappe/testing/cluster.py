@@ -76,7 +76,7 @@ async def running_cluster(
     No controllers run; the service account pods of `default` need is there all the same.
     """
     with tempfile.TemporaryDirectory(prefix="grappe-test-") as scratch:
-        config = ClusterConfig("test", data_dir or Path(scratch), port=0, simulate=1)
+        config = ClusterConfig("test", data_dir or Path(scratch), port=6443, simulate=1)
         kept = store or MemoryStore(STORE_INDEXES)
         cluster = TestCluster(config, kept, clock or SystemClock())
         await cluster.api.start()
