@@ -56,9 +56,9 @@ class Git:
                     start_new_session=True,
                 )
             except FileNotFoundError:
-                if not folder.exists():
-                    raise GitError(f"{folder} has been deleted") from None
-                raise GitError("git is not installed: run apt-get install git") from None
+                raise GitError(
+                    f"git is not installed (run apt-get install git), or {folder} was deleted"
+                ) from None
             except OSError as error:
                 raise GitError(f"git cannot be started: {error.strerror}") from error
             try:
