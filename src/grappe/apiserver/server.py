@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Awaitable
 from functools import cache
-from uuid import uuid4
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
@@ -17,6 +17,7 @@ from grappe.apiserver.crd.custom_resources import CustomResources
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
+from grappe.apiserver.discovery.openapi import OpenApi
 from grappe.apiserver.http.messages import Answer, Request, Response
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.pki import ensure, kubelet_client_context
@@ -27,6 +28,7 @@ from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
 from grappe.apiserver.registry.routing import parse
+from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.base.config import ClusterConfig
@@ -40,6 +42,15 @@ log = logging.getLogger("grappe.apiserver")
 
 def _random_suffix() -> str:
     return "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+
+
+def _random_uid() -> str:
+    """A version 4 UUID (RFC 9562), in a fifth of the time uuid.uuid4 takes."""
+    number = bytearray(os.urandom(16))
+    number[6] = number[6] & 0x0F | 0x40
+    number[8] = number[8] & 0x3F | 0x80
+    text = number.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class ApiServer:
@@ -58,7 +69,10 @@ class ApiServer:
             self._catalog.resources,
             lambda: self._custom.generation,
             Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
-            issuer_pages(ISSUER, self._access.tokens.jwk),
+            {
+                **issuer_pages(ISSUER, self._access.tokens.jwk),
+                "openapi": OpenApi(self._custom.kinds, lambda: self._custom.generation).answer,
+            },
             f"127.0.0.1:{config.port}",
         )
         self._admission = Chain(default_plugins(store, clock, self._access))
@@ -73,7 +87,7 @@ class ApiServer:
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=cache(lambda: kubelet_client_context(self.pki)),
-                new_uid=lambda: str(uuid4()),
+                new_uid=_random_uid,
                 random_suffix=_random_suffix,
             )
         )
@@ -82,6 +96,7 @@ class ApiServer:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._access.start()
         self._custom.start()
+        restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         self._custom.settle(Loopback(self.handle))
         self._started = True

@@ -1,0 +1,208 @@
+"""GET ?watch: what watchers hear, from where, and how a watch ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
+
+from grappe.store.core import HistoryLimits
+from grappe.store.memory import MemoryStore
+from grappe.testing.cluster import TestCluster, running_cluster
+
+
+class Watch:
+    """A running watch; `next` gives (type, object)."""
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        self._lines = lines
+
+    async def next(self) -> tuple[str, dict[str, Any]]:
+        async with asyncio.timeout(5):
+            event = orjson.loads(await anext(self._lines))
+        return event["type"], event["object"]
+
+    async def named(self, count: int) -> list[tuple[str, str]]:
+        """The types and names of the next events."""
+        found = [await self.next() for _ in range(count)]
+        return [(kind, obj["metadata"]["name"]) for kind, obj in found]
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(5):
+            return await anext(self._lines, None) is None
+
+
+@asynccontextmanager
+async def watching(
+    cluster: TestCluster, headers: dict[str, str] | None = None, **query: str
+) -> AsyncIterator[Watch]:
+    lines = cluster.transport.stream(CONFIG_MAPS, {"watch": "1", **query}, headers or {})
+    ready = asyncio.ensure_future(anext(lines))
+    await asyncio.sleep(0)  # the request is made, the first line is awaited
+
+    async def all_lines() -> AsyncIterator[bytes]:
+        yield await ready
+        async for line in lines:
+            yield line
+
+    found = all_lines()
+    try:
+        yield Watch(found)
+    finally:
+        ready.cancel()
+        await found.aclose()  # type: ignore[attr-defined]
+        await lines.aclose()  # type: ignore[attr-defined]
+
+
+async def _make(cluster: TestCluster, name: str, **labels: str) -> dict[str, Any]:
+    reply = await ask(cluster, "POST", CONFIG_MAPS, config_map(name, labels=labels))
+    assert reply.status == 201
+    return dict(reply.body)
+
+
+async def _label(cluster: TestCluster, name: str, **labels: str | None) -> None:
+    patch = {"metadata": {"labels": labels}}
+    headers = {"content-type": "application/merge-patch+json"}
+    assert (await ask(cluster, "PATCH", f"{CONFIG_MAPS}/{name}", patch, headers)).status == 200
+
+
+async def test_everything_after_a_revision_is_heard_in_order(cluster: TestCluster) -> None:
+    made = await _make(cluster, "a")
+    await _make(cluster, "b")
+    async with watching(cluster, resourceVersion=made["metadata"]["resourceVersion"]) as watch:
+        assert await watch.named(1) == [("ADDED", "b")]
+        await _label(cluster, "a", x="y")
+        await ask(cluster, "DELETE", f"{CONFIG_MAPS}/b")
+        assert await watch.named(2) == [("MODIFIED", "a"), ("DELETED", "b")]
+
+
+async def test_an_event_carries_the_object_as_a_get_shows_it(cluster: TestCluster) -> None:
+    async with watching(cluster, resourceVersion=str(cluster.store.revision)) as watch:
+        made = await _make(cluster, "a")
+        assert await watch.next() == ("ADDED", made)
+
+
+async def test_the_deletion_has_a_revision_of_its_own(cluster: TestCluster) -> None:
+    made = await _make(cluster, "a")
+    version = made["metadata"]["resourceVersion"]
+    async with watching(cluster, resourceVersion=version) as watch:
+        await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a")
+        kind, obj = await watch.next()
+        assert kind == "DELETED"
+        assert int(obj["metadata"]["resourceVersion"]) > int(version)
+
+
+@pytest.mark.parametrize("start", [{}, {"resourceVersion": "0"}], ids=["unset", "zero"])
+async def test_without_a_revision_the_state_comes_first(
+    cluster: TestCluster, start: dict[str, str]
+) -> None:
+    await _make(cluster, "a")
+    await _make(cluster, "b")
+    async with watching(cluster, **start) as watch:
+        assert await watch.named(2) == [("ADDED", "a"), ("ADDED", "b")]
+        await _make(cluster, "c")
+        assert await watch.named(1) == [("ADDED", "c")]
+
+
+async def test_objects_come_and_go_with_the_selector(cluster: TestCluster) -> None:
+    await _make(cluster, "a", team="x")
+    start = str(cluster.store.revision)
+    async with watching(cluster, labelSelector="team=x", resourceVersion=start) as watch:
+        await _make(cluster, "b", team="y")
+        await _label(cluster, "a", extra="1")
+        await _label(cluster, "b", team="x")
+        await _label(cluster, "a", team="y")
+        await _label(cluster, "a", extra="2")
+        await ask(cluster, "DELETE", f"{CONFIG_MAPS}/b")
+        events = [await watch.next() for _ in range(4)]
+    seen = [(kind, obj["metadata"]["name"]) for kind, obj in events]
+    assert seen == [("MODIFIED", "a"), ("ADDED", "b"), ("DELETED", "a"), ("DELETED", "b")]
+    versions = [int(obj["metadata"]["resourceVersion"]) for _, obj in events]
+    assert versions == sorted(set(versions))
+    assert events[2][1]["metadata"]["labels"]["team"] == "x"  # the last state that was selected
+
+
+async def test_one_name_is_watched_by_field(cluster: TestCluster) -> None:
+    start = str(cluster.store.revision)
+    async with watching(cluster, fieldSelector="metadata.name=b", resourceVersion=start) as watch:
+        await _make(cluster, "a")
+        await _make(cluster, "b")
+        assert await watch.named(1) == [("ADDED", "b")]
+
+
+async def test_a_revision_that_is_forgotten_ends_in_an_error_event() -> None:
+    store = MemoryStore(limits=HistoryLimits(events=2))
+    async with running_cluster(store=store) as cluster:
+        first = await _make(cluster, "a")
+        for name in ("b", "c", "d"):
+            await _make(cluster, name)
+        async with watching(cluster, resourceVersion=first["metadata"]["resourceVersion"]) as watch:
+            kind, status = await watch.next()
+            assert kind == "ERROR"
+            assert (status["code"], status["reason"]) == (410, "Expired")
+            assert status["message"].startswith("too old resource version: ")
+            assert await watch.ended()
+
+
+async def test_initial_events_end_with_a_marked_bookmark(cluster: TestCluster) -> None:
+    await _make(cluster, "a")
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+    }
+    async with watching(cluster, **query) as watch:
+        assert await watch.named(1) == [("ADDED", "a")]
+        kind, obj = await watch.next()
+        assert kind == "BOOKMARK"
+        assert obj["kind"] == "ConfigMap"
+        assert obj["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+        assert int(obj["metadata"]["resourceVersion"]) == cluster.store.revision
+
+
+async def test_initial_events_need_a_match(cluster: TestCluster) -> None:
+    reply = await ask(cluster, "GET", CONFIG_MAPS, watch="1", sendInitialEvents="true")
+    assert reply.status == 422
+    assert "NotOlderThan" in reply.message
+
+
+async def test_a_watch_ends_after_its_timeout_with_a_last_bookmark(cluster: TestCluster) -> None:
+    query = {"timeoutSeconds": "1", "allowWatchBookmarks": "true"}
+    start = str(cluster.store.revision)
+    async with watching(cluster, resourceVersion=start, **query) as watch:
+        kind, _ = await watch.next()
+        assert kind == "BOOKMARK"
+        assert await watch.ended()
+
+
+async def test_tables_are_watched_row_by_row(cluster: TestCluster) -> None:
+    headers = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+    start = str(cluster.store.revision)
+    async with watching(cluster, headers, resourceVersion=start) as watch:
+        await _make(cluster, "a")
+        kind, table = await watch.next()
+        assert (kind, table["kind"]) == ("ADDED", "Table")
+        assert table["rows"][0]["cells"][0] == "a"
+
+
+async def test_many_watchers_hear_the_same_whenever_they_came(cluster: TestCluster) -> None:
+    start = str(cluster.store.revision)
+    expected = [("ADDED", f"c-{n}") for n in range(30)]
+
+    async def hear(after: int) -> list[tuple[str, str]]:
+        while cluster.store.revision < int(start) + after:
+            await asyncio.sleep(0)
+        async with watching(cluster, resourceVersion=start) as watch:
+            return await watch.named(30)
+
+    hearing = [asyncio.create_task(hear(after)) for after in (0, 5, 10, 29)]
+    for n in range(30):
+        await _make(cluster, f"c-{n}")
+        if n % 7 == 0:
+            await asyncio.sleep(0.003)  # let the gathering window pass, now and then
+    assert await asyncio.gather(*hearing) == [expected] * 4
