@@ -164,9 +164,9 @@ class Lab:
     """A host and a node on it. While it lives, the thread that made it is in the node's
     namespace, as the node process is."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, slot: int = 1) -> None:
         self.prefix = f"lab{os.getpid()}-{next(_numbers)}"
-        self.config = ClusterConfig(name=self.prefix, data_dir=data_dir, port=0, slot=1)
+        self.config = ClusterConfig(name=self.prefix, data_dir=data_dir, port=0, slot=slot)
         self.gateway = self.config.pod_cidr.split("/")[0][:-1] + "1"
         self._home = netns.open_current()
         netns.create(f"{self.prefix}-host")
