@@ -71,7 +71,7 @@ class ApiServer:
             Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
             {
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
-                "openapi": OpenApi(self._custom.kinds, lambda: self._custom.generation).answer,
+                "openapi": OpenApi(self._custom.served, lambda: self._custom.generation).page,
             },
             f"127.0.0.1:{config.port}",
         )

@@ -8,6 +8,7 @@ to cache.
 
 from grappe.api.openapi.custom import CustomKind
 from grappe.api.openapi.v2 import v2_document
+from grappe.api.openapi.v2_protobuf import v2_protobuf
 from grappe.api.openapi.v3 import v3_document, v3_hashes, v3_index
 
-__all__ = ["CustomKind", "v2_document", "v3_document", "v3_hashes", "v3_index"]
+__all__ = ["CustomKind", "v2_document", "v2_protobuf", "v3_document", "v3_hashes", "v3_index"]
