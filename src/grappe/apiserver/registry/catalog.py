@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grappe.api.resources import BUILTIN, Resource, builtin
+from grappe.api.conversion import conversion
+from grappe.api.resources import BUILTIN, Resource, builtin, builtin_kind
 from grappe.api.schema import builtin_schema
 from grappe.apiserver.registry.interface import CustomResources, ScalePaths, ServedResource
 
@@ -12,12 +13,17 @@ _WORKLOAD_SCALE = ScalePaths(".spec.replicas", ".status.replicas", "")
 
 
 def serve_builtin(resource: Resource) -> ServedResource:
-    """How a built-in resource is served."""
+    """How a built-in resource is served. One that is stored as another version shares that
+    one's records."""
+    converted = conversion(resource.api_version, resource.kind)
+    stored = builtin_kind(converted.storage_version, resource.kind) if converted else None
     return ServedResource(
         resource=resource,
         schema=builtin_schema(resource.api_version, resource.kind),
-        bucket=resource.bucket,
-        storage_version=resource.api_version,
+        bucket=(stored or resource).bucket,
+        storage_version=(stored or resource).api_version,
+        to_storage=converted.to_storage if converted else None,
+        from_storage=converted.from_storage if converted else None,
         scale=_WORKLOAD_SCALE if "scale" in resource.subresources else None,
     )
 

@@ -12,6 +12,7 @@ import orjson
 
 from grappe.api import Object
 from grappe.api.fields import index_fields
+from grappe.api.resources import builtin_kind
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.jsonpath import value_at
 from grappe.store.interface import Draft, Record
@@ -52,8 +53,16 @@ def draft(served: ServedResource, obj: Object, revision: int) -> Draft:
     return Draft(
         body=orjson.dumps(body)[1:],
         labels=metadata.get("labels") or _NO_LABELS,
-        fields=selector_fields(served, obj),
+        fields=_stored_fields(served, obj),
     )
+
+
+def _stored_fields(served: ServedResource, obj: Object) -> dict[str, str]:
+    if served.to_storage is None:
+        return selector_fields(served, obj)
+    stored = builtin_kind(served.storage_version, served.resource.kind)
+    assert stored is not None  # only built-in kinds are converted
+    return index_fields(stored, obj)
 
 
 def selector_fields(served: ServedResource, obj: Object) -> dict[str, str]:

@@ -88,7 +88,9 @@ def write_options(
 def _manager_of(headers: Mapping[str, str]) -> str:
     """The field manager of a request that names none: its user agent up to the slash."""
     agent = headers.get("user-agent", "").split("/", 1)[0]
-    agent = "".join(c for c in agent if c.isprintable())[:_MANAGER_LENGTH]
+    if not agent.isprintable():
+        agent = "".join(c for c in agent if c.isprintable())
+    agent = agent[:_MANAGER_LENGTH]
     return agent or "unknown"
 
 

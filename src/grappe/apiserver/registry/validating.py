@@ -1,4 +1,7 @@
-"""What is wrong with an object: by its schema if custom, by its kind's rules if built in."""
+"""What is wrong with an object: by its schema if custom, by its kind's rules if built in.
+
+That a built-in kind's fields have their types is settled when a body is decoded (decoding.py).
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,23 @@ from grappe.apiserver.registry.interface import ServedResource
 
 def problems_of_new(served: ServedResource, obj: Object) -> Sequence[Cause]:
     """Of an object about to be created."""
-    found = served.schema.check(obj)
     if served.custom:
-        return [*metadata.validate(served.resource, obj["metadata"]), *found]
-    return found or validate_create(served.resource, obj)
+        return [
+            *metadata.validate(served.resource, obj["metadata"]),
+            *served.schema.check(obj),
+        ]
+    return validate_create(served.resource, obj)
 
 
 def problems_of_update(
     served: ServedResource, new: Object, old: Object, subresource: str = ""
 ) -> Sequence[Cause]:
     """Of what an update would leave behind; subresources change what a plain update may not."""
-    found = served.schema.check(new)
     if served.custom:
-        return [*metadata.validate(served.resource, new["metadata"]), *found]
-    if found or subresource:
-        return found
+        return [
+            *metadata.validate(served.resource, new["metadata"]),
+            *served.schema.check(new),
+        ]
+    if subresource:
+        return []
     return validate_update(served.resource, new, old)
