@@ -146,6 +146,8 @@ _KEY_RULE = (
 
 def qualified_name_problems(value: str) -> list[str]:
     """A label or annotation key, resource name or finalizer: `name` or `dns.prefix/name`."""
+    if _key(value) and not _exceeds(value, LABEL_MAX):
+        return []
     rule = regex_problem(_KEY_RULE, _KEY, "MyName", "my.name", "123-abc")
     prefix, slash, name = value.rpartition("/")
     found: list[str] = []

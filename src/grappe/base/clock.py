@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -37,7 +38,13 @@ class ManualClock:
 
 def rfc3339(timestamp: float) -> str:
     """`metav1.Time`: whole seconds in UTC, as in `2026-01-31T12:00:00Z`."""
-    return datetime.fromtimestamp(int(timestamp), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole_second(int(timestamp))
+
+
+@lru_cache(maxsize=256)
+def _whole_second(timestamp: int) -> str:
+    """Many objects are stamped in one second."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(timestamp: float) -> str:
