@@ -15,8 +15,6 @@ import orjson
 
 from grappe.api import Object
 
-MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-
 _METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "patch": 8}
 _SCHEMA_TEXTS = {"$ref": 1, "format": 2, "title": 3, "description": 4, "pattern": 13}
 _SCHEMA_DOUBLES = {"multipleOf": 6, "maximum": 7, "minimum": 9}

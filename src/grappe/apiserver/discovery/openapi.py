@@ -26,7 +26,8 @@ from grappe.apiserver.http.messages import Request, Response
 from grappe.apiserver.registry.interface import ServedResource
 
 _JSON = "application/json"
-_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_PROTOBUF_ASKED = (_PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
 _JSON_ACCEPTED = (
     _JSON,
     "application/com.github.proto-openapi.spec.v3@v1.0+json",
@@ -90,7 +91,7 @@ class OpenApi:
 
     def _v2(self, request: Request) -> Response:
         for entry in accepted(request.headers.get("accept", "") or _JSON):
-            if entry.media_type == _PROTOBUF:
+            if entry.media_type in _PROTOBUF_ASKED:
                 document = orjson.loads(v2_document(BUILTIN, self._kinds()))
                 return Response(200, v2_protobuf(document), _PROTOBUF, [_ASK_AGAIN])
             if entry.media_type in _JSON_ACCEPTED:
