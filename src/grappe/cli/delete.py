@@ -17,11 +17,11 @@ def command(name: str, yes: bool) -> None:
 
     from grappe.assembly import cluster
     from grappe.cli.up import context_name
-    from grappe.client import kubeconfig
+    from grappe.client.kubeconfig_edit import remove_context
 
     config = cluster.load(name)
     if not yes and sys.stdin.isatty():
         click.confirm(f"Delete cluster {name} and all data in {config.data_dir}?", abort=True)
     with step(f"cluster {name} deleted") as say:
         cluster.delete(config, say)
-        kubeconfig.remove_context(kubeconfig.default_path(), context_name(config))
+        remove_context(None, context_name(config))

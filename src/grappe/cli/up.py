@@ -121,13 +121,10 @@ def context_name(config: ClusterConfig) -> str:
 def _merge_context(config: ClusterConfig) -> Path:
     import yaml
 
-    from grappe.client import kubeconfig
+    from grappe.client.kubeconfig_edit import merge_context
 
-    path = kubeconfig.default_path()
-    kubeconfig.merge_context(
-        path, context_name(config), yaml.safe_load(config.kubeconfig.read_text())
-    )
-    return path
+    admin = yaml.safe_load(config.kubeconfig.read_text())
+    return merge_context(None, context_name(config), admin)
 
 
 def _farewell(config: ClusterConfig, started: float, what: str) -> None:

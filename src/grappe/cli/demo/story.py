@@ -105,7 +105,7 @@ async def _until_healthy(client: Client, revision: str) -> None:
         return (
             sync.get("status") == "Synced"
             and sync.get("revision") == revision
-            and status.get("health", {}).get("status") == "Healthy"
+            and bool(status.get("health", {}).get("status") == "Healthy")
         )
 
     try:
