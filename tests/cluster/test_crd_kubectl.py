@@ -172,7 +172,7 @@ async def test_deleting_a_definition_removes_its_objects(cluster: TestCluster) -
     await kubectl("create", "-f", "-", send=[widget(name, color="red") for name in "abc"])
     await kubectl("delete", "crd", "widgets.example.com", "--timeout=20s")
     assert cluster.store.count("example.com/widgets") == 0
-    assert 'the server doesn\'t have a resource type "wd"' in (await kubectl.run("get", "wd")).err
+    assert (await kubectl.run("get", "--raw", "/apis/example.com/v1")).code == 1
     await kubectl("create", "-f", "-", send=DEFINITION)
     assert "No resources found" in (await kubectl.run("get", "wd")).err
 
@@ -225,6 +225,15 @@ async def test_names_in_use_are_not_accepted_until_they_are_free(cluster: TestCl
     await client.delete(CUSTOM_RESOURCE_DEFINITIONS, "widgets.example.com")
     await until("True")
     assert (await client.list(gadgets)).items == []
+
+
+async def test_kubectl_explains_a_custom_kind(cluster: TestCluster) -> None:
+    kubectl = await administrator(cluster)
+    await kubectl("create", "-f", "-", send=DEFINITION)
+    explained = await kubectl("explain", "widget.spec")
+    assert "What is wanted." in explained
+    assert "color\t<string> -required-" in explained
+    assert "enum: red, blue" in explained
 
 
 async def test_a_wrong_definition_says_what_is_wrong(cluster: TestCluster) -> None:

@@ -28,8 +28,8 @@ class DeferredSchema:
 
     @property
     def openapi(self) -> Object:
-        """The `openAPIV3Schema` itself."""
-        return self._schema.openapi
+        """The `openAPIV3Schema`, read anew: whoever makes documents needs it once."""
+        return self._load() or {"type": "object"}
 
     @property
     def root(self) -> Node:
