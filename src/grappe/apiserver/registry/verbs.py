@@ -134,6 +134,15 @@ def patch_document(body: bytes) -> Any:
         raise bad_request(f"error decoding patch: {error}") from None
 
 
+def _ignored(has_status: bool, subresource: str, applied: Object) -> list[tuple[str, ...]]:
+    """The fields of an applied configuration that its endpoint neither writes nor lets anybody
+    own: the status outside of the status subresource, all else within it."""
+    if subresource == "status":
+        rest = [(name,) for name in applied if name not in ("metadata", "status")]
+        return [*rest, ("metadata", "labels")]
+    return [("status",)] if has_status and not subresource else []
+
+
 async def _apply(backend: Backend, call: Call, options: WriteOptions, subresource: str) -> Written:
     served, resource = call.served, call.served.resource
     try:
@@ -165,6 +174,7 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
             now=rfc3339(backend.clock.now()),
             force=options.force,
             subresource=subresource,
+            reset_fields=_ignored(backend.strategies.of(served).has_status, subresource, applied),
         )
         if live is not None and version:
             found["metadata"]["resourceVersion"] = version
