@@ -42,8 +42,11 @@ class Advancer:
         )
         outcomes = outcomes_of(state)
         started = bool(outcomes)
+        # What is pruned is no task any more the next time round.
+        known: dict[TaskId, Task] = {}
         while True:
             tasks = await self._tasks(app, state, request, desired, await look(), outcomes)
+            known |= {task.id: task for task in tasks}
             outcomes = observe(tasks, outcomes, assess)
             if not started:
                 started = True
@@ -51,18 +54,18 @@ class Advancer:
                 if refused:
                     outcomes |= refused
                     told = "one or more synchronization tasks are not valid"
-                    return self._finish(state, tasks, outcomes, Finish("Failed", told), request)
+                    return self._finish(state, known, outcomes, Finish("Failed", told), request)
             decision = decide(tasks, outcomes)
             if isinstance(decision, Run):
                 outcomes |= await self._performer.run(decision.tasks, settings)
             elif isinstance(decision, Wait):
                 return {
-                    **with_outcomes(state, tasks, outcomes),
+                    **with_outcomes(state, known, outcomes),
                     "message": decision.message,
                 }
             else:
                 await self._performer.delete_hooks(tasks, outcomes)
-                return self._finish(state, tasks, outcomes, decision, request)
+                return self._finish(state, known, outcomes, decision, request)
 
     async def terminate(
         self, app: Application, state: Object, request: Request, desired: Desired, look: Look
@@ -78,7 +81,8 @@ class Advancer:
                 await self._performer.delete(task.resource, task.live, "background")
             outcomes[task.id] = replace(outcome, phase="Succeeded", message="Deleted")
         once = replace(request, retry=replace(request.retry, limit=0))
-        return self._finish(state, tasks, outcomes, Finish("Failed", "Operation terminated"), once)
+        known = {task.id: task for task in tasks}
+        return self._finish(state, known, outcomes, Finish("Failed", "Operation terminated"), once)
 
     # -- within ----------------------------------------------------------------------------
     async def _tasks(
@@ -135,7 +139,7 @@ class Advancer:
     def _finish(
         self,
         state: Object,
-        tasks: Sequence[Task],
+        known: dict[TaskId, Task],
         outcomes: dict[TaskId, Outcome],
         decision: Finish,
         request: Request,
@@ -143,10 +147,10 @@ class Advancer:
         message = decision.message
         if decision.phase == "Failed" and "reason:" not in message:
             reasons = [
-                f"{task.ref}: {outcomes[task.id].message}"
-                for task in tasks
-                if task.id in outcomes and outcomes[task.id].failed
+                f"{task_id.ref}: {outcome.message}"
+                for task_id, outcome in outcomes.items()
+                if outcome.failed
             ]
             message += f", reason: {'; '.join(reasons)}" if reasons else ""
-        told = with_outcomes(state, tasks, outcomes)
+        told = with_outcomes(state, known, outcomes)
         return finish(told, decision.phase, message, request.retry, self._clock.now())

@@ -162,10 +162,10 @@ def outcomes_of(state: Mapping[str, Any]) -> dict[TaskId, Outcome]:
 
 
 def with_outcomes(
-    state: Object, tasks: Sequence[Task], outcomes: Mapping[TaskId, Outcome]
+    state: Object, known: Mapping[TaskId, Task], outcomes: Mapping[TaskId, Outcome]
 ) -> Object:
-    """The state with these results, in the order things were done."""
-    known = {task.id: task for task in tasks}
+    """The state with these results, in the order things were done. `known` are the tasks this
+    process has seen; of others (pruned before it started) what the state says is kept."""
     before = {
         TaskId(
             raw.get("syncPhase") or "Sync",

@@ -6,8 +6,7 @@ import pytest
 from grappe.delivery.sources import SourceError
 from grappe.delivery.sources.git import Git, GitError
 from grappe.delivery.sources.repositories import Repositories
-
-from ..git_repository import GitRepository
+from grappe.testing.git_repository import GitRepository
 
 
 def everything(names):

@@ -1,4 +1,4 @@
-"""A real Git repository in a test's folder."""
+"""A real Git repository in a test's folder, for tests of what is deployed from one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class GitRepository:
-    """Commits by `commit({"path": "text", "gone": None})`."""
+    """Made empty at `path`; changed by `commit({"path": "text", "gone.yaml": None})`."""
 
     def __init__(self, path: Path, *, branch: str = "main") -> None:
         self.path = path
@@ -16,6 +16,7 @@ class GitRepository:
         self.git("init", "--quiet", f"--initial-branch={branch}")
 
     def git(self, *arguments: str) -> str:
+        """Run git in it; its standard output."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.path.parent),
@@ -32,6 +33,7 @@ class GitRepository:
         return done.stdout.strip()
 
     def commit(self, files: dict[str, str | None], message: str = "change") -> str:
+        """Write (None: delete) these files and commit everything; the new commit."""
         for name, text in files.items():
             path = self.path / name
             if text is None:
