@@ -165,6 +165,26 @@ async def a_container_that_ends_by_itself_tells_its_code(given: Given) -> None:
         assert (status.exit_code, status.reason) == (given.exit_code, "Error")
 
 
+async def who_hears_of_an_exit_sees_it(given: Given) -> None:
+    annotations = dict(given.ending_annotations)
+
+    async def next_exit() -> str:
+        async for event in given.runtime.events():
+            if event.kind == "exited":
+                return event.container_id
+        raise AssertionError("the events ended")
+
+    listening = asyncio.create_task(next_exit())
+    async with running_sandbox(given, annotations=annotations) as (sandbox, config):
+        container = await given.runtime.create_container(
+            sandbox, container_config(given, config, command=given.ending), config
+        )
+        await given.runtime.start_container(container)
+        async with asyncio.timeout(20):
+            assert await listening == container
+        assert (await given.runtime.container_status(container)).state == "exited"
+
+
 async def an_exit_is_announced(given: Given) -> None:
     events: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
 
@@ -246,6 +266,7 @@ CHECKS: tuple[Callable[[Given], Awaitable[None]], ...] = (
     a_container_goes_from_created_to_running_to_exited,
     a_container_that_ends_by_itself_tells_its_code,
     an_exit_is_announced,
+    who_hears_of_an_exit_sees_it,
     logs_are_written_in_cri_format,
     removing_a_sandbox_removes_its_containers,
     an_image_that_cannot_be_had_is_refused_with_its_name,

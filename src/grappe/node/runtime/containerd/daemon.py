@@ -23,7 +23,7 @@ from grappe.node.runtime.containerd.pause import PAUSE_IMAGE
 log = logging.getLogger("grappe.node.containerd")
 
 CNI_DIRECTORIES = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
-_CNI_PLUGINS = ("bridge", "host-local", "loopback")
+_CNI_PLUGINS = ("ptp", "host-local", "loopback")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTALL = "apt-get install containerd runc containernetworking-plugins"
 
@@ -50,7 +50,7 @@ def check_programs() -> tuple[str, str]:
     ]
     cni = cni_bin_directory()
     if cni is None:
-        missing.append("the CNI plugins (bridge, host-local, loopback)")
+        missing.append("the CNI plugins (ptp, host-local, loopback)")
     containerd = find_program("containerd")
     if missing or containerd is None or cni is None:
         raise UserError(

@@ -50,7 +50,7 @@ class Paths:
     @property
     def cni_config(self) -> Path:
         """CNI network configurations; the network package writes them."""
-        return self.directory / "cni"
+        return self.directory / "cni" / "net.d"
 
     @property
     def socket(self) -> Path:

@@ -14,7 +14,7 @@ from grappe.base.errors import UserError
 from grappe.node.runtime.containerd import netns, render
 from grappe.node.runtime.containerd.connection import Connection
 from grappe.node.runtime.containerd.daemon import Daemon
-from grappe.node.runtime.containerd.events import subscribe
+from grappe.node.runtime.containerd.events import Events
 from grappe.node.runtime.containerd.images import Images
 from grappe.node.runtime.containerd.messages import cri
 from grappe.node.runtime.containerd.paths import Paths
@@ -69,6 +69,11 @@ class ContainerdRuntime:
         await self._bring_up()
         self._guard = asyncio.create_task(self._keep_running(), name="containerd")
 
+    async def connect(self) -> None:
+        """Only connect to a containerd that runs; `close` afterwards."""
+        self._connection = Connection(self.paths.socket)
+        self._images = Images(self._connection, self.paths)
+
     async def close(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
@@ -80,8 +85,7 @@ class ContainerdRuntime:
     async def _bring_up(self) -> None:
         self._daemon.ensure()
         if self._connection is None:
-            self._connection = Connection(self.paths.socket)
-            self._images = Images(self._connection, self.paths)
+            await self.connect()
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
         while True:
             try:
@@ -333,4 +337,17 @@ class ContainerdRuntime:
     def events(self) -> AsyncIterator[RuntimeEvent]:
         if self._connection is None:
             raise Unavailable("containerd has not been started")
-        return subscribe(self._connection)
+        return Events(self._connection, self._still_running).subscribe()
+
+    async def _still_running(self, container_id: str) -> bool:
+        """Whether CRI says so of a container; of a sandbox it is asked in the same way."""
+        try:
+            return (await self.container_status(container_id)).state == "running"
+        except NotFound:
+            pass
+        except (RuntimeFault, TimeoutError):
+            return False
+        try:
+            return (await self.sandbox_status(container_id)).ready
+        except (RuntimeFault, TimeoutError):
+            return False
