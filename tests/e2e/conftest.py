@@ -43,7 +43,12 @@ class Grappe:
     env: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.env = {**os.environ, "HOME": str(self.home), "GRAPPE_CLUSTER": self.name}
+        self.env = {
+            **os.environ,
+            "HOME": str(self.home),
+            "GRAPPE_CLUSTER": self.name,
+            "GRAPPE_EGRESS": "off",  # no test talks to the outside
+        }
         self.env.pop("KUBECONFIG", None)
 
     def __call__(

@@ -18,7 +18,7 @@ from tests.network_objects import endpoint_slice
 
 from grappe.api.resources import ENDPOINT_SLICES, EVENTS, PODS, SERVICES, builtin
 from grappe.apiserver.http.messages import User
-from grappe.network import agent, netns, slots
+from grappe.network import agent, egress, netns, slots
 from grappe.network.published.urls import local_url
 from grappe.testing.cluster import TestCluster, running_cluster
 
@@ -58,6 +58,7 @@ class Node:
 @pytest.fixture
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     monkeypatch.setattr(slots, "SLOTS_DIR", tmp_path / "slots")
+    monkeypatch.setenv(egress.SWITCH, "off")
     async with running_cluster() as cluster:
         lab = Lab(tmp_path, slot=cluster.config.slot)
         me = User(f"system:node:{lab.config.node_name}", ("system:nodes", "system:authenticated"))

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.network_lab import Collection, Lab, lab
 from tests.network_objects import endpoint_slice, service
 
-from grappe.network import agent, netns, slots
+from grappe.network import agent, egress, netns, slots
 from grappe.network.dns import upstream
 
 pytestmark = [
@@ -136,6 +136,7 @@ class Dns:
 @pytest.fixture
 async def dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dns]:
     monkeypatch.setattr(slots, "SLOTS_DIR", tmp_path / "slots")
+    monkeypatch.setenv(egress.SWITCH, "off")
     monkeypatch.setattr(upstream, "ATTEMPT_SECONDS", 0.4)
     with lab(tmp_path) as made:
         cluster = Collection()
@@ -255,6 +256,16 @@ async def test_the_same_question_of_many_goes_out_once(dns: Dns) -> None:
     answers = await asyncio.gather(*(dns.addresses("many.example.org") for _ in range(50)))
     assert all(found == ["198.51.100.1"] for found in answers)
     assert dns.resolver.asked == ["many.example.org."]
+
+
+async def test_what_runs_beside_the_pods_finds_the_hosts_stub_resolver(dns: Dns) -> None:
+    """containerd, in the node's namespace, asks the address the host's resolv.conf names."""
+    loop = asyncio.get_running_loop()
+    with netns.socket_in(dns.lab.node_fd, socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        await loop.sock_connect(sock, ("127.0.0.53", 53))
+        await loop.sock_sendall(sock, bytes(dnslib.DNSRecord.question("www.example.org").pack()))
+        answer = await asyncio.wait_for(loop.sock_recv(sock, 512), 5)
+    assert [str(r.rdata) for r in dnslib.DNSRecord.parse(answer).rr] == ["198.51.100.1"]
 
 
 async def test_garbage_is_ignored_and_the_server_goes_on(dns: Dns) -> None:

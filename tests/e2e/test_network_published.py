@@ -16,7 +16,7 @@ from tests.e2e.network_lab import Collection, Lab, call_tcp, call_udp, in_thread
 from tests.network_objects import endpoint_slice, service
 
 from grappe.api.resources import EVENTS, Resource
-from grappe.network import agent, netns, slots
+from grappe.network import agent, egress, netns, slots
 from grappe.network.published import ports, relay
 
 pytestmark = [
@@ -74,6 +74,7 @@ class Node:
 @pytest.fixture
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     monkeypatch.setattr(slots, "SLOTS_DIR", tmp_path / "slots")
+    monkeypatch.setenv(egress.SWITCH, "off")
     monkeypatch.setattr(ports, "RETRY_SECONDS", 0.05)
     with lab(tmp_path) as made:
         cluster = Cluster()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grappe.base.config import CLUSTER_DOMAIN, ClusterConfig
 from grappe.client.interface import Client
+from grappe.network import egress
 from grappe.network.dns import server as dns_server
 from grappe.network.dns.resolvconf import HOST_FILE, Resolvers
 from grappe.network.dns.server import Responder
@@ -31,7 +32,7 @@ async def run(
     *,
     resolv_conf: Path = HOST_FILE,
 ) -> None:
-    """Services, network policies, cluster DNS and published ports, until cancelled.
+    """Services, policies, cluster DNS, published ports and the way out, until cancelled.
 
     The calling thread is in the node's namespace (`namespace.ensure` made it); `host_netns_fd` is
     the host's. UserError when nftables is missing, OSError when DNS cannot be bound.
@@ -58,6 +59,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run(), name="network informers")
             tasks.create_task(proxy.run(), name="services")
+            tasks.create_task(egress.run(config, host_netns_fd), name="egress")
             tasks.create_task(policies.run(), name="network policies")
             tasks.create_task(published.run(), name="published ports")
             tasks.create_task(
@@ -86,4 +88,9 @@ async def _serve_dns(
         informer.add_handler(lambda *_: responder.forget())
         # Before that, names that exist would be denied, and clients remember.
         await informer.synced.wait()
-    await dns_server.serve(responder, config.dns_ip)
+    # What runs in the node's namespace, containerd above all, reads the host's resolv.conf: where
+    # that names a stub on loopback, as systemd-resolved does, we are it here.
+    stubs = [address for address in resolvers.current() if address.startswith("127.")]
+    async with asyncio.TaskGroup() as tasks:
+        for address in (config.dns_ip, *stubs):
+            tasks.create_task(dns_server.serve(responder, address), name=f"dns {address}")

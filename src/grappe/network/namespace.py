@@ -17,7 +17,7 @@ from pathlib import Path
 
 from grappe.base.config import ClusterConfig
 from grappe.base.errors import UserError
-from grappe.network import iproute, netns, slots
+from grappe.network import egress, iproute, netns, slots
 from grappe.network.slots import free_slot
 
 __all__ = ["NodeNetwork", "delete", "ensure", "free_slot", "host_link", "node_link", "problems"]
@@ -131,11 +131,12 @@ def ensure(config: ClusterConfig) -> NodeNetwork:
 
 
 def delete(config: ClusterConfig) -> None:
-    """Remove link, routes, namespace and the claim on the slot. Idempotent.
+    """Remove the way out, link, routes, namespace and the claim on the slot. Idempotent.
 
     The containers of the node must have ended before; a process left inside keeps the
     namespace, though not its name or link, alive.
     """
+    egress.stop(config)
     iproute.attempt(f"link delete {host_link(config)}")
     for guard in _guards(config):
         iproute.attempt(f"route delete {guard}")

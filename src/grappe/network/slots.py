@@ -27,8 +27,8 @@ Network = ipaddress.IPv4Network
 
 
 def link_cidr(config: ClusterConfig) -> str:
-    """The /30 of the link between the machine and the node."""
-    return str(ipaddress.ip_network(f"{config.node_ip}/30", strict=False))
+    """The /24 around the link between the machine and the node."""
+    return str(ipaddress.ip_network(f"{config.node_ip}/24", strict=False))
 
 
 def ranges(config: ClusterConfig) -> list[Network]:

@@ -114,12 +114,12 @@ def test_when_everything_is_taken_the_user_is_told_what_to_do(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slots, "_host_networks", lambda: [Network("10.95.0.0/16")])
-    # wider than every link range, so acceptable; now take each link itself
+    # wider than every link's range, so acceptable; now take each link itself
     assert slots.free_slot("a") == 0
     monkeypatch.setattr(
         slots,
         "_host_networks",
-        lambda: [Network(f"10.95.{slot}.0/30") for slot in range(slots.LAST_SLOT + 1)],
+        lambda: [Network(f"10.95.{slot}.0/24") for slot in range(slots.LAST_SLOT + 1)],
     )
     with pytest.raises(UserError, match="no free address range") as caught:
         slots.free_slot("b")

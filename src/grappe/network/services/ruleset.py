@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from grappe.network import egress
 from grappe.network.services.render import Elements
 from grappe.network.services.table import Change, Element
 
@@ -56,6 +57,7 @@ def whole(elements: Elements, *, service_cidr: str, own_addresses: Iterable[str]
         f"add rule {TABLE} output {_KEY} vmap @services",
         f'add rule {TABLE} postrouting oifname "lo" accept',
         f"add rule {TABLE} postrouting ip saddr . ip daddr @hairpin masquerade",
+        f'add rule {TABLE} postrouting oifname "{egress.LINK}" masquerade',
         f"add rule {TABLE} refuse-forward ct state invalid drop",
     ]
     for chain in ("refuse-forward", "refuse-output"):
