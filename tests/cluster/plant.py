@@ -130,6 +130,12 @@ async def plant(cluster: TestCluster, *, nodes: int = 1) -> AsyncIterator[Plant]
         controllers.run(cluster.client, cluster.clock, root_ca="PEM"),
         scheduler.run(cluster.client, cluster.clock),
     ):
+
+        async def fit() -> bool:
+            listed = (await cluster.client.list(NODES)).items
+            return not any(node["spec"].get("taints") for node in listed)
+
+        await until(fit)
         yield made
 
 

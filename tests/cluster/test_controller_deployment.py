@@ -6,7 +6,9 @@ from typing import Any
 
 from grappe.api.errors import ApiError
 from grappe.api.resources import DEPLOYMENTS, PODS, REPLICA_SETS
+from grappe.client.informer import Informer, running
 from grappe.client.rest import RestClient
+from grappe.controllers.pods import is_ready
 from grappe.testing.cluster import TestCluster
 
 from .plant import deployment, events, plant, template, until
@@ -60,31 +62,35 @@ async def test_a_rolling_update_never_has_fewer_available_than_promised(
 ) -> None:
     async with plant(cluster) as made:
         lowest, highest = 99, 0
+        sizes: dict[str, int] = {}
 
-        def count(event_type: str, pod: Object, old: Object | None) -> None:
-            nonlocal lowest, highest
-            alive = [p for p in made.pods.list() if not p["metadata"].get("deletionTimestamp")]
-            ready = [
-                p
-                for p in alive
-                if any(
-                    c["type"] == "Ready" and c["status"] == "True"
-                    for c in (p.get("status") or {}).get("conditions") or ()
-                )
-            ]
-            lowest, highest = min(lowest, len(ready)), max(highest, len(alive))
+        def count_ready(event_type: str, pod: Object, old: Object | None) -> None:
+            nonlocal lowest
+            lowest = min(lowest, sum(map(is_ready_and_stays, made.pods.list())))
 
+        def count_wanted(event_type: str, rs: Object, old: Object | None) -> None:
+            nonlocal highest
+            sizes[rs["metadata"]["name"]] = rs["spec"]["replicas"]
+            highest = max(highest, sum(sizes.values()))
+
+        replicasets = Informer(cluster.client, REPLICA_SETS)
+        replicasets.add_handler(count_wanted)
         rolling = {"maxSurge": 1, "maxUnavailable": 1}
         strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
-        await cluster.client.create(DEPLOYMENTS, deployment(replicas=5, strategy=strategy))
-        await until(lambda: complete(cluster.client))
-        made.pods.add_handler(count)
-        patch = {"spec": {"template": template("app:2")}}
-        await cluster.client.patch(DEPLOYMENTS, "web", patch, "default")
-        await until(lambda: complete(cluster.client))
-        await until(lambda: _only(cluster.client, ["app:2"] * 5))
+        async with running(replicasets):
+            await cluster.client.create(DEPLOYMENTS, deployment(replicas=5, strategy=strategy))
+            await until(lambda: complete(cluster.client))
+            made.pods.add_handler(count_ready)
+            patch = {"spec": {"template": template("app:2")}}
+            await cluster.client.patch(DEPLOYMENTS, "web", patch, "default")
+            await until(lambda: complete(cluster.client))
+            await until(lambda: _only(cluster.client, ["app:2"] * 5))
         assert lowest >= 4
-        assert highest <= 6
+        assert highest == 6
+
+
+def is_ready_and_stays(pod: Object) -> bool:
+    return is_ready(pod) and not pod["metadata"].get("deletionTimestamp")
 
 
 async def _only(client: RestClient, wanted: list[str]) -> bool:

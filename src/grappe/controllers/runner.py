@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
-from grappe.controllers import podgc, rootca, serviceaccount, tainteviction
+from grappe.controllers import podgc, rootca, serviceaccount, tainteviction, ttlafterfinished
 from grappe.controllers.context import Context
 from grappe.controllers.deployment import controller as deployment
 from grappe.controllers.endpoints import controller as endpoints
@@ -15,6 +15,7 @@ from grappe.controllers.endpointslice import controller as endpointslice
 from grappe.controllers.everything import Everything
 from grappe.controllers.garbagecollector import controller as garbagecollector
 from grappe.controllers.informers import SharedInformers
+from grappe.controllers.job import controller as job
 from grappe.controllers.namespace import controller as namespace
 from grappe.controllers.nodelifecycle import controller as nodelifecycle
 from grappe.controllers.replicaset import controller as replicaset
@@ -25,6 +26,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     endpoints.build,
     endpointslice.build,
     garbagecollector.build,
+    job.build,
     namespace.build,
     nodelifecycle.build,
     podgc.build,
@@ -32,6 +34,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     rootca.build,
     serviceaccount.build,
     tainteviction.build,
+    ttlafterfinished.build,
 )
 
 

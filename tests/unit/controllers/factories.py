@@ -136,3 +136,33 @@ def deployment(
         "spec": spec,
         "status": more.pop("status", {}),
     }
+
+
+def job(name: str = "task", **more: Any) -> Object:
+    meta = {
+        "name": name,
+        "namespace": "default",
+        "uid": f"uid-{name}",
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": at(-10),
+    }
+    meta.update(more.pop("metadata", {}))
+    spec: Object = {
+        "parallelism": 1,
+        "completions": 1,
+        "backoffLimit": 6,
+        "completionMode": "NonIndexed",
+        "suspend": False,
+        "selector": {"matchLabels": {"app": "a"}},
+        "template": template(),
+    }
+    status = more.pop("status", {})
+    spec.update(more)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta,
+        "spec": {k: v for k, v in spec.items() if v is not None},
+        "status": status,
+    }

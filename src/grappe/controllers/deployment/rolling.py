@@ -29,23 +29,32 @@ def new_size(deployment: Object, new: Object | None, everything: Sequence[Object
 
 def shrink_old(deployment: Object, new: Object, old: Sequence[Object]) -> Sizes:
     """How small the old ReplicaSets should be now: first the pods that are not available anyway,
-    then as many available ones as can be spared."""
+    then as many available ones as can be spared.
+
+    A ReplicaSet that has not yet followed its last change of size still reports pods that are as
+    good as gone: no more than its size counts.
+    """
     everything = [*old, new]
     least = replicas(deployment) - limits(deployment).unavailable
-    new_unavailable = replicas(new) - count(new, "availableReplicas")
+    new_unavailable = replicas(new) - _available(new)
     spare = total(everything) - least - new_unavailable
     if not total(old) or spare <= 0:
         return {}
     sizes = _without_unhealthy(old, spare)
-    available = sum(count(rs, "availableReplicas") for rs in everything)
-    return _without_available(old, sizes, available - least)
+    removed = sum(replicas(rs) - sizes.get(rs["metadata"]["name"], replicas(rs)) for rs in old)
+    available = sum(map(_available, everything))
+    return _without_available(old, sizes, min(available - least, spare - removed))
+
+
+def _available(rs: Object) -> int:
+    return min(count(rs, "availableReplicas"), replicas(rs))
 
 
 def _without_unhealthy(old: Sequence[Object], spare: int) -> Sizes:
     sizes: Sizes = {}
     for rs in sorted(old, key=creation_order):
         size = replicas(rs)
-        dead = min(spare, size - count(rs, "availableReplicas"))
+        dead = min(spare, size - _available(rs))
         if size and dead > 0:
             sizes[rs["metadata"]["name"]] = size - dead
             spare -= dead

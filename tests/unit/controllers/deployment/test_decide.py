@@ -117,6 +117,27 @@ def test_the_new_one_grows_before_the_old_one_shrinks() -> None:
     assert change.event == f"Scaled down replica set {old} from 2 to 1"
 
 
+def test_pods_a_replicaset_is_about_to_lose_do_not_count_as_available() -> None:
+    rolling = {"maxSurge": 1, "maxUnavailable": 1}
+    model = rolled_out(
+        replicas=5, spec={"strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+    )
+    [old] = model.replicasets
+    model.edit(template=template("app:2"))
+    model.step()
+    [new] = set(model.replicasets) - {old}
+    assert (replicas(model.replicasets[old]), replicas(model.replicasets[new])) == (4, 1)
+    model.follow(new)
+    model.pods[new] = [True]
+    model.observe(new)
+    for _ in range(5):
+        model.step()  # the old ReplicaSet still reports five
+    sizes = (replicas(model.replicasets[old]), replicas(model.replicasets[new]))
+    assert sizes == (3, 3) or sizes == (3, 2)
+    model.follow(old)
+    assert model.ready >= 4
+
+
 def test_a_rollback_reuses_the_old_replicaset_and_gives_it_a_new_revision() -> None:
     model = rolled_out(replicas=1)
     [first] = model.replicasets

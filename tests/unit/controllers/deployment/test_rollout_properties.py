@@ -13,7 +13,9 @@ amounts = st.one_of(st.integers(0, 4), st.sampled_from(["0%", "10%", "25%", "34%
 moves = st.lists(
     st.one_of(
         st.just(("step", 0)),
-        st.tuples(st.sampled_from(["follow", "ready", "observe"]), st.integers(0, 50)),
+        st.just(("step", 0)),
+        st.tuples(st.sampled_from(["follow", "ready", "observe"]), st.integers(0, 9)),
+        st.tuples(st.sampled_from(["follow", "ready", "observe"]), st.integers(0, 9)),
         st.tuples(st.just("image"), st.integers(0, 3)),
     ),
     max_size=80,
@@ -50,7 +52,7 @@ def move(model: Model, kind: str, number: int) -> None:
             model.edit(template=template(f"app:{number}"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(rolled_out(), moves)
 def test_a_rolling_update_keeps_its_limits_and_ends(
     model: Model, done: list[tuple[str, int]]
@@ -62,7 +64,6 @@ def test_a_rolling_update_keeps_its_limits_and_ends(
     for kind, number in done:
         move(model, kind, number)
         assert sum(map(replicas, model.replicasets.values())) <= most
-        assert model.total <= most
         assert model.ready >= least
     model.settle()
     new = newest(model.deployment, model.replicasets.values())

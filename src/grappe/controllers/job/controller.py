@@ -1,0 +1,134 @@
+"""Job: look, decide, report, act: what is written down first makes the rest safe to repeat."""
+
+from __future__ import annotations
+
+from grappe.api import Object
+from grappe.api.errors import ApiError
+from grappe.api.resources import JOBS, PODS
+from grappe.api.selectors import label_selector_from_object
+from grappe.controllers.claims import claim, settle
+from grappe.controllers.context import Context
+from grappe.controllers.informers import CONTROLLER, ORPHAN
+from grappe.controllers.job.counting import FINALIZER
+from grappe.controllers.job.decide import Plan, World, decide
+from grappe.controllers.job.pods import make_pod
+from grappe.controllers.own_writes import OwnWrites
+from grappe.controllers.pod_control import PodControl
+from grappe.controllers.pods import slim_pod
+from grappe.controllers.statuses import write_status
+from grappe.controllers.watching import OwnerWatch
+from grappe.reconcile import Controller, Key, Result
+from grappe.reconcile.owners import controller_of
+from grappe.reconcile.versions import VersionTracker
+
+MANAGED_BY = "kubernetes.io/job-controller"
+
+
+def build(context: Context) -> Controller:
+    return JobController(context).controller
+
+
+class JobController:
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._clock = context.clock
+        self._jobs = context.informers.of(JOBS)
+        self._pods = context.informers.of(PODS)
+        self._own = OwnWrites(self._pods)
+        self._versions = VersionTracker(context.clock)
+        self._recorder = context.recorder("job-controller")
+        self._control = PodControl(context.client, self._recorder, self._own)
+        self.controller = Controller("job", reconcile=self.reconcile, concurrency=8)
+        self._jobs.add_handler(self.controller.on_change)
+        OwnerWatch(self.controller, JOBS, self._jobs).follow(self._pods)
+        self._pods.add_handler(self._pod_changed)
+
+    def _pod_changed(self, event_type: str, pod: Object, old: Object | None) -> None:
+        """A pod of a Job that is gone must not be held for ever: its key is the Job's."""
+        owner = controller_of(pod)
+        if owner is None and FINALIZER in (pod["metadata"].get("finalizers") or ()):
+            name = (pod["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name")
+            if name:
+                self.controller.enqueue(pod["metadata"]["namespace"], name)
+
+    async def reconcile(self, key: Key) -> Result | None:
+        job = self._jobs.get(*key)
+        await self._free_orphans(key, job)
+        if job is None:
+            self._versions.forget(key)
+            return None
+        if self._versions.is_stale(key, job):
+            return None  # our own write is about to arrive, and enqueues the key again
+        if (job["spec"].get("managedBy") or MANAGED_BY) != MANAGED_BY:
+            return None
+        now = self._clock.now()
+        plan = decide(await self._look(job), now)
+        answer = await write_status(self._client, JOBS, job, plan.status)
+        if answer is not None:
+            self._versions.wrote(answer)
+            for event in plan.events:
+                self._recorder.event(job, event.type, event.reason, event.message)
+        failure = await self._act(job, plan)
+        if failure is not None:
+            raise failure
+        if plan.look_again_at is None:
+            return None
+        return Result(max(plan.look_again_at - now, 0.01))
+
+    async def _look(self, job: Object) -> World:
+        meta = job["metadata"]
+        shown = self._own.merged(meta["uid"], self._pods.by_index(CONTROLLER, meta["uid"]))
+        orphans = self._pods.by_index(ORPHAN, meta["namespace"])
+        selector = label_selector_from_object(job["spec"].get("selector"))
+        found = claim(job, selector, (*shown, *orphans))
+        adopted, released = await settle(self._client, JOBS, job, PODS, found)
+        for pod in (*adopted, *released):
+            self._own.wrote(meta["uid"], slim_pod(pod))
+        return World(job, (*found.owned, *map(slim_pod, adopted)))
+
+    async def _act(self, job: Object, plan: Plan) -> ApiError | None:
+        for pod in (*plan.release, *plan.drop):
+            await self._release(job, pod)
+        failure = await self._control.delete(job, (*plan.drop, *plan.delete))
+        if failure is None and plan.create:
+            pods = [make_pod(job, index) for index in plan.create]
+            failure = await self._control.create(job, pods)
+        return failure
+
+    async def _free_orphans(self, key: Key, job: Object | None) -> None:
+        """Pods of a Job of that name which is gone, or gave them up."""
+        uid = job["metadata"]["uid"] if job is not None else None
+        for pod in self._pods.by_index(ORPHAN, key.namespace):
+            meta = pod["metadata"]
+            labels = meta.get("labels") or {}
+            if FINALIZER in (meta.get("finalizers") or ()) and (
+                labels.get("batch.kubernetes.io/job-name") == key.name
+                and labels.get("batch.kubernetes.io/controller-uid") != uid
+            ):
+                await self._take_finalizer_off(pod)
+
+    async def _release(self, job: Object, pod: Object) -> None:
+        answer = await self._take_finalizer_off(pod)
+        if answer is not None:
+            self._own.wrote(job["metadata"]["uid"], slim_pod(answer))
+
+    async def _take_finalizer_off(self, pod: Object) -> Object | None:
+        """The pod without our finalizer; None when it is gone or never had it."""
+        meta = pod["metadata"]
+        if FINALIZER not in (meta.get("finalizers") or ()):
+            return None
+        patch = {
+            "metadata": {"uid": meta["uid"], "$deleteFromPrimitiveList/finalizers": [FINALIZER]}
+        }
+        try:
+            return await self._client.patch(
+                PODS,
+                meta["name"],
+                patch,
+                meta["namespace"],
+                patch_type="application/strategic-merge-patch+json",
+            )
+        except ApiError as error:
+            if error.code in (404, 409):
+                return None
+            raise
