@@ -77,6 +77,18 @@ async def test_the_default_roles_are_there_and_put_right_at_the_next_start(
     assert cluster.store.revision == revision
 
 
+async def test_an_aggregated_role_shows_what_it_grants(cluster: TestCluster) -> None:
+    admin, jane = await administrator(cluster), await person(cluster, "jane")
+    rule = "--aggregation-rule=example.com/to-watcher=true"
+    await admin("create", "clusterrole", "watcher", rule)
+    await admin("create", "clusterrole", "part", "--verb=watch", "--resource=nodes")
+    await admin("create", "clusterrolebinding", "w", "--clusterrole=watcher", "--user=jane")
+    assert (await jane.run("auth", "can-i", "watch", "nodes")).code == 1
+    await admin("label", "clusterrole", "part", "example.com/to-watcher=true")
+    await jane("auth", "can-i", "watch", "nodes")
+    await admin("wait", "--for=jsonpath={.rules[0].resources[0]}=nodes", "clusterrole/watcher")
+
+
 async def test_the_python_client_sees_the_same_refusals(cluster: TestCluster) -> None:
     import asyncio
 

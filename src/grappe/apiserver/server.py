@@ -98,13 +98,15 @@ class ApiServer:
         self._custom.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
-        self._custom.settle(Loopback(self.handle))
+        loopback = Loopback(self.handle)
+        self._custom.settle(loopback)
+        self._access.settle(loopback)
         self._started = True
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
         await self._custom.stop()
-        self._access.stop()
+        await self._access.stop()
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request; never raises."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 from collections.abc import Awaitable, Sequence
 
 from grappe.api import Object
@@ -97,7 +97,7 @@ def give(spec: Object, account: Object) -> None:
 def _mount_token(spec: Object) -> None:
     volumes: list[Object] = spec.get("volumes") or []
     present = [v["name"] for v in volumes if v["name"].startswith(_VOLUME_PREFIX)]
-    suffix = "".join(secrets.choice(_SUFFIX) for _ in range(5))
+    suffix = "".join(random.choices(_SUFFIX, k=5))
     name = present[0] if present else f"{_VOLUME_PREFIX}{suffix}"
     mounted = False
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):

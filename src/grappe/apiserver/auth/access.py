@@ -6,12 +6,14 @@ from grappe.apiserver.auth.authenticator import Authenticator
 from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.impersonation import impersonate, impersonates
 from grappe.apiserver.auth.jwt import SigningKey
+from grappe.apiserver.auth.rbac.aggregation import Aggregation
 from grappe.apiserver.auth.rbac.evaluator import RbacEvaluator
 from grappe.apiserver.auth.rbac.index import RbacIndex
 from grappe.apiserver.auth.reviews import Reviews
 from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
 from grappe.apiserver.auth.token_request import TokenRequests
 from grappe.apiserver.http.messages import Request, User
+from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.registry.interface import RequestInfo
 from grappe.base.clock import Clock
 from grappe.store.interface import Store
@@ -25,6 +27,7 @@ class Access:
         """`signing_key` is the PEM of the cluster's service-account key."""
         self._store = store
         self.rbac = RbacIndex()
+        self._aggregation = Aggregation(self.rbac, store)
         self.evaluator = RbacEvaluator(self.rbac)
         self.authorizer = Authorizer(self.evaluator)
         self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
@@ -35,7 +38,12 @@ class Access:
     def start(self) -> None:
         self.rbac.start(self._store)
 
-    def stop(self) -> None:
+    def settle(self, loopback: Loopback) -> None:
+        """From now on write the rules of aggregated ClusterRoles."""
+        self._aggregation.start(loopback)
+
+    async def stop(self) -> None:
+        await self._aggregation.stop()
         self.rbac.stop()
 
     def authenticate(self, request: Request) -> User:

@@ -156,6 +156,14 @@ class RbacIndex:
             return None
         return tuple(self._effective(role_name, set()))
 
+    def outdated(self) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+        """Each aggregated ClusterRole whose stored rules are not those it grants, with these."""
+        for name, role in self.cluster_roles.items():
+            if role.aggregates:
+                granted = tuple(self._effective(name, set()))
+                if set(granted) != set(role.rules):
+                    yield name, granted
+
     def _effective(self, name: str, seen: set[str]) -> dict[Rule, None]:
         seen.add(name)
         role = self.cluster_roles[name]
