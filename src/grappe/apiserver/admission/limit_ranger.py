@@ -112,7 +112,7 @@ def _compare(item: Object, kind: str, requests: Amounts, limits: Amounts) -> Ite
         elif not limit:
             yield f"{told}no limit is specified or limit is 0"
         elif limit / request > amounts({name: text})[name]:
-            yield f"{told}provided ratio is {limit / request:f}"
+            yield f"{told}provided ratio is {limit / request:.6f}"
 
 
 def _bounds(item: Object, kind: str, requests: Amounts, limits: Amounts) -> Iterator[str]:

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Literal
 
@@ -20,10 +21,9 @@ def amounts(quantities: object) -> Amounts:
     """Quantities as numbers; what is no quantity is left out (validation will name it)."""
     found: Amounts = {}
     for name, text in quantities.items() if isinstance(quantities, dict) else ():
-        try:
-            found[name] = parse(text)
-        except (QuantityError, TypeError):
-            continue
+        if isinstance(text, str | int | float):
+            with suppress(QuantityError):
+                found[name] = parse(text)
     return found
 
 

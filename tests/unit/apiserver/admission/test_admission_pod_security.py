@@ -1,0 +1,142 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grappe.apiserver.admission.pod_security import policy
+from grappe.apiserver.admission.pod_security_checks import violations
+
+GOOD = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def spec(context: dict[str, Any] | None = None, **rest: Any) -> dict[str, Any]:
+    return {"containers": [{"name": "c", "securityContext": context or {}}], **rest}
+
+
+@pytest.mark.parametrize(
+    ("pod", "told"),
+    [
+        (spec(hostNetwork=True, hostPID=True), "host namespaces (hostNetwork=true, hostPID=true)"),
+        (
+            spec({"privileged": True}),
+            'privileged (container "c" must not set securityContext.privileged=true)',
+        ),
+        (
+            spec({"capabilities": {"add": ["SYS_ADMIN", "CHOWN"]}}),
+            'non-default capabilities (container "c" must not include "SYS_ADMIN" in '
+            "securityContext.capabilities.add)",
+        ),
+        (spec(volumes=[{"name": "v", "hostPath": {"path": "/"}}]), 'hostPath volumes (volume "v")'),
+        (
+            {"containers": [{"name": "c", "ports": [{"hostPort": 80}]}]},
+            'hostPort (container "c" uses hostPort 80)',
+        ),
+        (
+            spec({"seccompProfile": {"type": "Unconfined"}}),
+            'seccompProfile (container "c" must not set securityContext.seccompProfile.type to '
+            '"Unconfined")',
+        ),
+        (
+            spec({"procMount": "Unmasked"}),
+            'procMount (container "c" must not set securityContext.procMount to "Unmasked")',
+        ),
+        (
+            spec(securityContext={"sysctls": [{"name": "kernel.msgmax"}]}),
+            "forbidden sysctls (kernel.msgmax)",
+        ),
+        (
+            spec({"seLinuxOptions": {"type": "spc_t"}}),
+            'seLinuxOptions (container "c" set forbidden securityContext.seLinuxOptions)',
+        ),
+        (
+            spec(securityContext={"appArmorProfile": {"type": "Unconfined"}}),
+            'forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined")',
+        ),
+    ],
+)
+def test_baseline_refuses_known_ways_out(pod: dict[str, Any], told: str) -> None:
+    assert violations("baseline", {}, pod) == [told]
+    assert violations("privileged", {}, pod) == []
+    assert violations("restricted", {}, pod)
+
+
+def test_a_hardened_pod_passes_everything() -> None:
+    assert violations("restricted", {}, spec(GOOD)) == []
+
+
+def test_what_the_pod_says_counts_for_its_containers() -> None:
+    of_container = {k: GOOD[k] for k in ("allowPrivilegeEscalation", "capabilities")}
+    of_pod = {k: GOOD[k] for k in ("runAsNonRoot", "seccompProfile")}
+    assert violations("restricted", {}, spec(of_container, securityContext=of_pod)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"runAsUser": 0}, 'runAsUser=0 (container "c" must not set runAsUser=0)'),
+        (
+            {"runAsNonRoot": False},
+            'runAsNonRoot != true (container "c" must not set securityContext.runAsNonRoot=false)',
+        ),
+        (
+            {"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}},
+            'unrestricted capabilities (container "c" must not include "CHOWN" in '
+            "securityContext.capabilities.add)",
+        ),
+    ],
+)
+def test_restricted_refuses_what_baseline_allows(change: dict[str, Any], told: str) -> None:
+    pod = spec({**GOOD, **change})
+    assert violations("restricted", {}, pod) == [told]
+    assert violations("baseline", {}, pod) == []
+
+
+def test_restricted_allows_few_kinds_of_volumes() -> None:
+    pod = spec(GOOD, volumes=[{"name": "a", "emptyDir": {}}, {"name": "b", "nfs": {}}])
+    assert violations("restricted", {}, pod) == [
+        'restricted volume types (volume "b" uses restricted volume type "nfs")'
+    ]
+
+
+contexts = st.fixed_dictionaries(
+    {},
+    optional={
+        "privileged": st.booleans(),
+        "runAsUser": st.integers(0, 2),
+        "runAsNonRoot": st.booleans(),
+        "allowPrivilegeEscalation": st.booleans(),
+        "capabilities": st.fixed_dictionaries(
+            {},
+            optional={
+                "add": st.lists(st.sampled_from(["CHOWN", "SYS_ADMIN", "NET_BIND_SERVICE"])),
+                "drop": st.just(["ALL"]),
+            },
+        ),
+        "seccompProfile": st.sampled_from([{"type": "Unconfined"}, {"type": "RuntimeDefault"}]),
+    },
+)
+
+
+@given(contexts, st.booleans(), st.booleans())
+def test_what_baseline_refuses_restricted_refuses_too(context, host_network, host_path) -> None:
+    volumes = [{"name": "v", "hostPath": {}}] if host_path else []
+    pod = spec(context, hostNetwork=host_network, volumes=volumes)
+    if violations("baseline", {}, pod):
+        assert violations("restricted", {}, pod)
+
+
+def test_labels_say_level_and_version_and_a_slip_is_strict() -> None:
+    labels = {
+        "pod-security.kubernetes.io/enforce": "baseline",
+        "pod-security.kubernetes.io/enforce-version": "v1.30",
+        "pod-security.kubernetes.io/warn": "resticted",
+    }
+    assert str(policy(labels, "enforce")) == '"baseline:v1.30"'
+    assert str(policy(labels, "warn")) == '"restricted:latest"'
+    assert policy(labels, "audit").level == "privileged"
