@@ -17,6 +17,7 @@ from grappe.api import Object, protobuf
 from grappe.api.errors import bad_request, unsupported_media_type
 from grappe.api.schema import DecodingError
 from grappe.apiserver.registry.interface import ServedResource
+from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
 from grappe.apiserver.registry.parameters import Validation
 
 _BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
@@ -40,9 +41,17 @@ def read_body(body: bytes, headers: Mapping[str, str], expected: str) -> Any:
     if kind == protobuf.CONTENT_TYPE:
         return protobuf.decode(body)
     try:
-        return read_yaml(body) if kind == "application/yaml" else orjson.loads(body)
+        return read_yaml(body) if kind == "application/yaml" else read_json(body)
     except ValueError as error:
         raise _unrecognized(body, expected, f"couldn't get version/kind; {error}") from None
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value of a body; ValueError when it is none, or nested too deep."""
+    found = orjson.loads(body)
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        check_extent(found)
+    return found
 
 
 def read_yaml(body: bytes) -> Any:
@@ -51,8 +60,11 @@ def read_yaml(body: bytes) -> Any:
 
     try:
         found = yaml.load(body, Loader=_yaml_loader())
+        check_extent(found)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"yaml: {error}") from None
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
     try:
         return orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
     except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:

@@ -17,6 +17,7 @@ from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.decoding import (
     check_kind,
     media_type,
+    read_json,
     read_object,
     read_yaml,
     settle_unknown_fields,
@@ -129,8 +130,8 @@ def _patching(call: Call, kind: str, options: WriteOptions) -> Change:
 def patch_document(body: bytes) -> Any:
     """The JSON of a JSON, merge or strategic merge patch; ApiError 400."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return read_json(body)
+    except ValueError as error:
         raise bad_request(f"error decoding patch: {error}") from None
 
 
