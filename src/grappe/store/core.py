@@ -1,8 +1,8 @@
 """What every store does alike: check a write, give it a revision, commit in groups, tell watchers.
 
-One group is all writes of one turn of the event loop. It is handed to a Journal, which makes it
-durable or refuses it as a whole; only then do readers and watchers see it and writers get their
-answer. See docs/store.md for queues and bounds.
+One group is what is written in a few turns of the event loop. It is handed to a Journal, which
+makes it durable or refuses it as a whole; only then do readers and watchers see it and writers get
+their answer. See docs/store.md for queues and bounds.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ from grappe.store.interface import (
 )
 
 log = logging.getLogger("grappe.store")
+
+_QUIET_TURNS = 2
+"""Turns of the loop without another write after which a group is committed: a request that has
+arrived needs one to become a task and one to write. A commit costs as much as fifty turns."""
+_GROUP_SECONDS = 0.002
+_GROUP_WRITES = 512
+"""However busy the loop is, a group waits no longer and grows no larger than this."""
 
 _AGE_STEP = 60.0
 """Seconds between two looks at the age of history."""
@@ -109,6 +116,9 @@ class JournaledStore:
         self._assigned = 0  # newest given out; never given out again, even when its commit fails
         self._pending: list[Write] = []
         self._overlay: dict[tuple[str, str], Record | None] = {}
+        self._seen = 0  # pending writes when the loop last came round
+        self._quiet = 0  # turns since then without another
+        self._latest = 0.0  # when the group must be committed
         self._ages: deque[tuple[float, int]] = deque()  # (when, revision reached by then)
         self._closed = False
 
@@ -197,9 +207,23 @@ class JournaledStore:
         done: Future[Record] = loop.create_future()
         self._overlay[bucket, key] = None if kind == "DELETED" else record
         if not self._pending:
-            loop.call_soon(self._commit)
+            self._seen = self._quiet = 0
+            self._latest = loop.time() + _GROUP_SECONDS
+            loop.call_soon(self._gather, loop)
         self._pending.append(Write(bucket, Event(kind, record, previous), done))  # type: ignore[arg-type]
         return done
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Commit once no more writes come, or at the latest when the group is due."""
+        count = len(self._pending)
+        if count == self._seen:
+            self._quiet += 1
+        else:
+            self._seen, self._quiet = count, 0
+        if self._quiet < _QUIET_TURNS and count < _GROUP_WRITES and loop.time() < self._latest:
+            loop.call_soon(self._gather, loop)
+        else:
+            self._commit()
 
     def _commit(self) -> None:
         """Make the pending group durable, then visible, then answer."""
