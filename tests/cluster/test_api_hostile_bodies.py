@@ -42,6 +42,10 @@ ODD: tuple[Any, ...] = (
 )
 
 
+CLEAR = (200, 201, 400, 403, 404, 405, 409, 422)
+"""Done, or refused for a reason."""
+
+
 def some(node: Node, dice: random.Random, depth: int) -> Any:
     """A value for `node`: most often of its type, sometimes anything."""
     if depth <= 0 or dice.random() < 0.04:
@@ -61,6 +65,21 @@ def some(node: Node, dice: random.Random, depth: int) -> Any:
         "number": lambda: 0.5,
         "any": lambda: dice.choice(ODD),
     }[node.type]()
+
+
+def some_object(resource: Resource, dice: random.Random, name: str) -> Object:
+    obj = some(builtin_schema(resource.api_version, resource.kind).root, dice, 12)
+    metadata: Object = {"name": name}
+    if dice.random() < 0.5 and isinstance(obj, dict) and isinstance(obj.get("metadata"), dict):
+        metadata = {**obj["metadata"], **metadata}
+    metadata.pop("resourceVersion", None)
+    metadata.pop("managedFields", None)
+    found = obj if isinstance(obj, dict) else {"spec": obj}
+    return found | {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": metadata | ({"namespace": "default"} if resource.namespaced else {}),
+    }
 
 
 def bodies(resource: Resource, dice: random.Random, count: int) -> Iterator[Object]:
@@ -85,7 +104,7 @@ async def test_no_object_breaks_the_server(cluster: TestCluster, seed: int) -> N
         path = resource.path("default")
         for obj in bodies(resource, dice, 12):
             reply = await ask(cluster, "POST", path, obj)
-            assert reply.status in (201, 400, 403, 404, 409, 422), (resource.kind, obj, reply)
+            assert reply.status in CLEAR, (resource.kind, obj)
             if reply.status != 201:
                 continue
             created += 1
@@ -93,11 +112,19 @@ async def test_no_object_breaks_the_server(cluster: TestCluster, seed: int) -> N
             for change, kind in (
                 ({"spec": dice.choice(ODD)}, "application/merge-patch+json"),
                 ({"status": dice.choice(ODD)}, "application/strategic-merge-patch+json"),
+                (some_object(resource, dice, name), "application/apply-patch+yaml"),
+                (some_object(resource, dice, name), "application/strategic-merge-patch+json"),
             ):
-                reply = await ask(
-                    cluster, "PATCH", f"{path}/{name}", change, {"content-type": kind}
-                )
-                assert reply.status in (200, 400, 403, 404, 405, 409, 422), (resource.kind, change)
+                query = {"fieldManager": "x", "force": "true"} if "apply" in kind else {}
+                headers = {"content-type": kind}
+                reply = await ask(cluster, "PATCH", f"{path}/{name}", change, headers, **query)
+                assert reply.status in CLEAR, (resource.kind, change)
+            sent = some_object(resource, dice, name)
+            reply = await ask(cluster, "PUT", f"{path}/{name}", sent)
+            assert reply.status in CLEAR, (resource.kind, sent)
+            sent = some_object(resource, dice, name)
+            reply = await ask(cluster, "PUT", f"{path}/{name}", sent)
+            assert reply.status in (200, 400, 403, 404, 405, 409, 422), (resource.kind, sent)
     assert created > 50
 
 
