@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -56,8 +55,8 @@ class Kubectl:
 
 
 @pytest.fixture
-async def kubectl(cluster: TestCluster, tmp_path: Path) -> AsyncIterator[Kubectl]:
-    yield Kubectl(await cluster.serve_https(), tmp_path)
+async def kubectl(cluster: TestCluster, tmp_path: Path) -> Kubectl:
+    return Kubectl(await cluster.serve_https(), tmp_path)
 
 
 async def test_create_get_apply_delete(kubectl: Kubectl) -> None:

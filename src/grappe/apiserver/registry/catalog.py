@@ -9,6 +9,12 @@ from grappe.api.resources import BUILTIN, Resource, builtin, builtin_kind
 from grappe.api.schema import builtin_schema
 from grappe.apiserver.registry.interface import CustomResources, ScalePaths, ServedResource
 
+_DEPRECATED = {
+    "/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+    "/endpoints": (
+        "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    ),
+}
 _WORKLOAD_SCALE = ScalePaths(".spec.replicas", ".status.replicas", "")
 
 
@@ -25,6 +31,7 @@ def serve_builtin(resource: Resource) -> ServedResource:
         to_storage=converted.to_storage if converted else None,
         from_storage=converted.from_storage if converted else None,
         scale=_WORKLOAD_SCALE if "scale" in resource.subresources else None,
+        deprecation_warning=_DEPRECATED.get(resource.bucket, ""),
     )
 
 

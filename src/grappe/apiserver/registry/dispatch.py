@@ -55,8 +55,10 @@ class Registry:
     def _whole(self, call: Call) -> Answer | Awaitable[Answer]:
         backend, info = self._backend, call.info
         unscoped = call.served.resource.namespaced and not info.namespace
-        if unscoped and info.verb not in ("list", "watch"):
+        if unscoped and info.name and info.verb not in ("list", "watch"):
             raise path_not_found()
+        if unscoped and info.verb not in ("list", "watch"):
+            raise method_not_allowed(info.plural, info.group, call.request.method)
         match info.verb:
             case "get":
                 return reading.get(backend, call)

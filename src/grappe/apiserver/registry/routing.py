@@ -83,6 +83,9 @@ def parse(method: str, path: str, query: str, find: Find) -> RequestInfo:
 def _settle_verb(info: RequestInfo, watch_prefix: bool) -> None:
     if watch_prefix:
         info.verb = "watch"
+        if info.name:
+            terms = [info.query.get("fieldSelector", ""), f"metadata.name={info.name}"]
+            info.query = {**info.query, "fieldSelector": ",".join(filter(None, terms))}
     elif info.verb == "delete" and not info.name:
         info.verb = "deletecollection"
     elif info.verb == "get" and not info.name:
