@@ -14,7 +14,7 @@ from pathlib import Path
 def hierarchies() -> dict[str, Path]:
     """Mounted hierarchies: v1 controllers by name (`cpu`, `memory` …), v2 as `unified`."""
     found: dict[str, Path] = {}
-    with open("/proc/self/mountinfo") as lines:
+    with open("/proc/thread-self/mountinfo") as lines:
         for line in lines:
             left, _, right = line.partition(" - ")
             kind, _, options = right.split(maxsplit=2)

@@ -14,6 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
+import orjson
+
+from grappe.api import Object
+from grappe.api.errors import ApiError
 from grappe.node.streams.websocket import WebSocket, accept_key
 
 log = logging.getLogger("grappe.node.server")
@@ -28,6 +32,13 @@ _REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     500: "Internal Server Error",
+}
+_STATUS_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
 }
 
 
@@ -111,12 +122,16 @@ class Request:
 
 
 class Refused(Exception):
-    """An answer other than success, as plain text."""
+    """An answer other than success; a `Status`, as the API server passes it on untouched."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+
+    def as_status(self) -> Object:
+        reason = _STATUS_REASONS.get(self.status, "InternalError")
+        return ApiError(self.status, reason, self.message).status()
 
 
 Handler = Callable[[Request], Awaitable[None]]
@@ -180,7 +195,8 @@ class Server:
             await self._handler(request)
         except Refused as refused:
             if request is not None:
-                await request.answer(refused.status, refused.message.encode())
+                body = orjson.dumps(refused.as_status())
+                await request.answer(refused.status, body, "application/json")
 
 
 def _parse(

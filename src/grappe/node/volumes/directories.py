@@ -16,7 +16,7 @@ def mount_points(below: Path) -> list[Path]:
     """Everything mounted under a directory, the deepest first."""
     prefix = os.path.realpath(below)
     found = []
-    with open("/proc/self/mountinfo") as lines:
+    with open("/proc/thread-self/mountinfo") as lines:
         for line in lines:
             point = line.split()[4].encode().decode("unicode_escape")
             if point == prefix or point.startswith(prefix + "/"):
