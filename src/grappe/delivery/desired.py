@@ -76,18 +76,13 @@ class DesiredState:
                 ),
                 recurse=source.recurse,
             )
-            known = [self._named(source, manifest) for manifest in render(files)]
+            folder = f"{source.path}/" if source.path else ""
+            known = render({f"{folder}{name}": content for name, content in files.items()})
             self._rendered[key] = known
             if len(self._rendered) > _REMEMBERED:
                 self._rendered.popitem(last=False)
         self._rendered.move_to_end(key)
         return known
-
-    def _named(self, source: Source, manifest: Manifest) -> Manifest:
-        """With the path of the folder before the file's name."""
-        if not source.path:
-            return manifest
-        return replace(manifest, origin=f"{source.path}/{manifest.origin}")
 
     async def _served(self, api_version: str, kind: str) -> Resource | None:
         try:

@@ -99,7 +99,10 @@ class Operator:
         between, all of it is still found."""
         request = operations.parse_request(operation, app)
         wanted = await self._desired.load(app, request.sources)
-        state = operations.begin(operation, report.spec, wanted.revisions, self._clock.now())
+        before = report.status.get("operationState")
+        state = operations.begin(
+            operation, report.spec, wanted.revisions, before, self._clock.now()
+        )
         report.status["operationState"] = state
         await self._reporter.write(report)
         kind = "automated sync" if request.automated else "sync"

@@ -85,9 +85,18 @@ def _selected(raw: Mapping[str, Any], namespace: str) -> Ref:
 
 
 def begin(
-    operation: Object, spec: Mapping[str, Any], revisions: Sequence[str], now: float
+    operation: Object,
+    spec: Mapping[str, Any],
+    revisions: Sequence[str],
+    before: Mapping[str, Any] | None,
+    now: float,
 ) -> Object:
-    """The state of an operation that starts now."""
+    """The state of an operation that starts now.
+
+    No two operations of an Application start in the same second (`before` is the one before): by
+    its start a hook is known to be this operation's.
+    """
+    started = max(now, parse_rfc3339(before["startedAt"]) + 1) if before else now
     sync = operation.get("sync") or {}
     result: Object = {"resources": []}
     if spec.get("sources"):
@@ -99,7 +108,7 @@ def begin(
         "operation": operation,
         "phase": RUNNING,
         "message": "one or more tasks are running",
-        "startedAt": rfc3339(now),
+        "startedAt": rfc3339(started),
         "syncResult": result,
     }
 
@@ -131,6 +140,7 @@ def try_again(state: Object) -> Object:
 def finish(state: Object, phase: str, message: str, retry: Retry, now: float) -> Object:
     """The state once a try is over: done, or waiting for the next try."""
     retries = int(state.get("retryCount") or 0)
+    now = max(now, parse_rfc3339(state["startedAt"]))
     ended = {**state, "finishedAt": rfc3339(now)}
     if phase == "Failed" and (retry.limit < 0 or retries < retry.limit):
         pause = retry.backoff.pause(retries)
