@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -26,6 +27,7 @@ from grappe.apiserver.registry.answers import answer_error
 from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
+from grappe.apiserver.registry.expiry import EventExpiry
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
 from grappe.apiserver.registry.routing import parse
 from grappe.apiserver.registry.strategies.services import restore
@@ -60,6 +62,8 @@ class ApiServer:
     def __init__(self, config: ClusterConfig, store: Store, clock: Clock) -> None:
         self._config = config
         self._store = store
+        self._clock = clock
+        self._expiry: asyncio.Task[None] | None = None
         self._started = False
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
@@ -101,10 +105,15 @@ class ApiServer:
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
         self._access.settle(loopback)
+        self._expiry = asyncio.create_task(
+            EventExpiry(self._store, self._clock).run(), name="event expiry"
+        )
         self._started = True
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
+        if self._expiry is not None:
+            self._expiry.cancel()
         await self._custom.stop()
         await self._access.stop()
 

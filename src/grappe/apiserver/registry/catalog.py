@@ -11,9 +11,7 @@ from grappe.apiserver.registry.interface import CustomResources, ScalePaths, Ser
 
 _DEPRECATED = {
     "/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
-    "/endpoints": (
-        "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
-    ),
+    "/endpoints": ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
 }
 _WORKLOAD_SCALE = ScalePaths(".spec.replicas", ".status.replicas", "")
 

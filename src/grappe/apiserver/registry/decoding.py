@@ -107,8 +107,7 @@ def read_object(
         raise _unrecognized(body, resource.kind, "cannot unmarshal into an object")
     complaints = [] if validation == "Ignore" else duplicate_fields(body, headers, found)
     check_kind(found, resource.api_version, resource.kind)
-    found.setdefault("kind", resource.kind)
-    found.setdefault("apiVersion", resource.api_version)
+    found["kind"], found["apiVersion"] = resource.kind, resource.api_version
     metadata = found.get("metadata")
     if metadata is None:
         found["metadata"] = {}
@@ -141,10 +140,10 @@ def settle_unknown_fields(
 
 def check_kind(obj: Object, api_version: str, kind: str) -> None:
     """ApiError 400 when the object says it is something else than the path serves."""
+    if not all(isinstance(obj.get(name), str | None) for name in ("apiVersion", "kind")):
+        raise bad_request("apiVersion and kind must be strings")
     said_version = obj.get("apiVersion") or api_version
     said_kind = obj.get("kind") or kind
-    if not isinstance(said_version, str) or not isinstance(said_kind, str):
-        raise bad_request("apiVersion and kind must be strings")
     if said_version != api_version:
         raise bad_request(
             f"the API version in the data ({said_version}) does not match the expected API "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.errors import bad_request
+from grappe.api.schema import DecodingError, builtin_schema
 from grappe.apiserver.registry.backend import Call
 from grappe.apiserver.registry.decoding import check_kind, read_body
 
@@ -15,7 +16,15 @@ def read_kind(call: Call, kind: str, *api_versions: str) -> Object:
     if not isinstance(found, dict):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind})")
     said = found.get("apiVersion")
-    check_kind(found, said if said in api_versions else api_versions[0], kind)
+    version = said if said in api_versions else api_versions[0]
+    check_kind(found, version, kind)
+    try:
+        builtin_schema(version, kind).decode(found)
+    except DecodingError as error:
+        short = version.rpartition("/")[2]
+        raise bad_request(
+            f'{kind} in version "{short}" cannot be handled as a {kind}: {error}'
+        ) from None
     metadata = found.setdefault("metadata", {})
     if not isinstance(metadata, dict):
         raise bad_request("metadata must be an object")
