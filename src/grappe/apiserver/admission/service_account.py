@@ -96,7 +96,8 @@ def give(spec: Object, account: Object) -> None:
 
 def _mount_token(spec: Object) -> None:
     volumes: list[Object] = spec.get("volumes") or []
-    present = [v["name"] for v in volumes if v["name"].startswith(_VOLUME_PREFIX)]
+    names = [str(volume.get("name", "")) for volume in volumes]
+    present = [name for name in names if name.startswith(_VOLUME_PREFIX)]
     suffix = "".join(random.choices(_SUFFIX, k=5))
     name = present[0] if present else f"{_VOLUME_PREFIX}{suffix}"
     mounted = False
