@@ -14,7 +14,7 @@ CREATE = """
 local n = 0
 function request()
   n = n + 1
-  local body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%(prefix)s-' .. n ..
+  local body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"created-ROUND-' .. n ..
     '","labels":{"app":"bench"}},"data":{"k":"' .. string.rep("v", 600) .. '"}}'
   return wrk.format("POST", nil, nil, body)
 end
@@ -52,14 +52,14 @@ def run(
     headers = ["-H", "Content-Type: application/json"]
     if token:
         headers += ["-H", f"Authorization: Bearer {token}"]
-    warm_up = ["wrk", "-t1", f"-c{connections}", "-d2", *headers]
+    warm_up = ["wrk", "-t1", f"-c{connections}", "-d1", *headers]
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", *headers]
     with tempfile.TemporaryDirectory() as directory:
         if script:
             path = Path(directory) / "script.lua"
             path.write_text(script)
             command += ["-s", str(path)]
-        # A process that has just been idle runs at half its speed for a second or two.
+        # A process that has just been idle runs at half its speed for a second.
         subprocess.run([*warm_up, url], check=True, capture_output=True)
         before = cpu_seconds(pid)
         text = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
