@@ -7,6 +7,7 @@ so that the next decision counts it although the cluster does not show it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
@@ -85,7 +86,7 @@ class Cache:
     def assume(self, pod: PodInfo, node: str) -> None:
         """Count `pod` as on `node` from now on."""
         self._assumed.add(pod.uid)
-        self._put_on(node, pod)
+        self._put_on(node, replace(pod, node_name=node))
 
     def forget(self, uid: str) -> None:
         """Undo `assume`, unless the informer has confirmed the pod since."""
@@ -113,6 +114,6 @@ class Cache:
             if not strays:
                 self._strays.pop(name, None)
         else:
-            self._nodes[name] = node.without((uid,))
+            self._nodes[name] = node.without_pod(uid)
             self._snapshot = None
         return True

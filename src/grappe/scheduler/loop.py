@@ -159,6 +159,7 @@ class Scheduler:
             self._retry()
         else:
             self._queue.discard(pod.uid)
+            self._retry_those_who_look_at_pods()
 
     async def _report(
         self, pod: PodInfo, rejected: Rejected, preemption: Preemption | NoPreemption

@@ -58,6 +58,22 @@ class NodeInfo:
             with_affinity=(*self.with_affinity, pod) if pod.affinity else self.with_affinity,
         )
 
+    def without_pod(self, uid: str) -> NodeInfo:
+        """The same node with one pod less; quicker than `without`."""
+        pods = dict(self.pods)
+        pod = pods.pop(uid)
+        requested = dict(self.requested)
+        for name, amount in pod.requests.items():
+            requested[name] -= amount
+        return replace(
+            self,
+            pods=pods,
+            requested=requested,
+            scored=(self.scored[0] - pod.scored[0], self.scored[1] - pod.scored[1]),
+            ports=tuple(p for q in pods.values() for p in q.ports) if pod.ports else self.ports,
+            with_affinity=tuple(p for p in self.with_affinity if p.uid != uid),
+        )
+
     def without(self, uids: Iterable[str]) -> NodeInfo:
         """The same node without these pods."""
         gone = set(uids)

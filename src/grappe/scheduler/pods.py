@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from grappe.api import Object
@@ -34,7 +34,7 @@ class PodInfo:
     namespace: str
     name: str
     uid: str
-    generation: int
+    generation: int = field(compare=False)
     created: str
     labels: Mapping[str, str]
     owner: str

@@ -46,6 +46,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
+        self._parked: set[str] = set()
         self._active: list[tuple[int, int, str]] = []
         self._timed: list[tuple[float, str]] = []
         self._arrivals = 0
@@ -77,6 +78,7 @@ class Queue:
     def discard(self, uid: str) -> None:
         """The pod is gone or has a node."""
         self._entries.pop(uid, None)
+        self._parked.discard(uid)
 
     def pop(self, now: float) -> PodInfo | None:
         """The next pod to try, or None. Answer with `fail`, or `discard` when it has a node."""
@@ -107,8 +109,11 @@ class Queue:
         """Something may fit now that did not: parked pods, or those the change `concerns`, are
         tried again after their back-off."""
         self._changes += 1
-        for entry in self._entries.values():
-            if entry.state == "parked" and (concerns is None or concerns(entry.pod)):
+        for uid in [*self._parked]:
+            entry = self._entries.get(uid)
+            if entry is None or entry.state != "parked":
+                self._parked.discard(uid)
+            elif concerns is None or concerns(entry.pod):
                 self._wait(entry, "backoff", entry.failed_at + backoff(entry.attempts))
 
     def next_time(self) -> float | None:
@@ -127,6 +132,10 @@ class Queue:
     def _wait(self, entry: _Entry, state: Literal["backoff", "parked"], ready_at: float) -> None:
         entry.state = state
         entry.ready_at = ready_at
+        if state == "parked":
+            self._parked.add(entry.pod.uid)
+        else:
+            self._parked.discard(entry.pod.uid)
         heapq.heappush(self._timed, (ready_at, entry.pod.uid))
 
     def _stale(self, at: float, uid: str) -> bool:

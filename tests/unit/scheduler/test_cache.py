@@ -28,10 +28,11 @@ def test_an_assumed_pod_counts_until_it_is_forgotten() -> None:
 def test_a_confirmed_pod_is_counted_once_and_not_forgotten() -> None:
     cache = cache_with_node()
     cache.assume(pod(cpu="1"), "n")
-    assert cache.set_pod(pod(cpu="1", nodeName="n"))
     assert not cache.set_pod(pod(cpu="1", nodeName="n"))
     cache.forget("uid-p")
     assert requested(cache) == 1000
+    assert cache.set_pod(pod(cpu="2", nodeName="n"))
+    assert requested(cache) == 2000
 
 
 def test_pods_seen_before_their_node_count_once_it_comes() -> None:
