@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from base64 import b64decode
 
 import aiohttp
 import orjson
 from tests.cluster.api_requests import pod
 from tests.cluster.people import administrator
 
-from grappe.api.resources import SERVICE_ACCOUNTS
+from grappe.api.resources import SECRETS, SERVICE_ACCOUNTS
 from grappe.testing.cluster import TestCluster
 
 
@@ -51,6 +52,26 @@ async def test_a_token_bound_to_a_pod_ends_with_it(cluster: TestCluster) -> None
     ).strip()
     assert (await get(cluster, "/api", token))[0] == 200
     await admin("delete", "pod", "web", "--force", "--grace-period=0")
+    assert (await get(cluster, "/api", token))[0] == 401
+
+
+async def test_a_token_secret_is_filled_and_ends_with_its_account(cluster: TestCluster) -> None:
+    admin = await administrator(cluster)
+    await admin("create", "sa", "ci")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "ci", "annotations": {"kubernetes.io/service-account.name": "ci"}},
+    }
+    await admin("create", "-f", "-", send=secret)
+    await admin("wait", "--for=jsonpath={.data.namespace}=ZGVmYXVsdA==", "secret/ci")
+    found = await cluster.client.get(SECRETS, "ci", "default")
+    token = b64decode(found["data"]["token"]).decode()
+    assert b64decode(found["data"]["ca.crt"]) == cluster.api.pki.ca_certificate.read_bytes()
+    assert (await get(cluster, "/api", token))[0] == 200
+    await admin("delete", "sa", "ci")
+    await admin("wait", "--for=delete", "secret/ci", "--timeout=20s")
     assert (await get(cluster, "/api", token))[0] == 401
 
 

@@ -12,6 +12,7 @@ from grappe.apiserver.auth.rbac.index import RbacIndex
 from grappe.apiserver.auth.reviews import Reviews
 from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
 from grappe.apiserver.auth.token_request import TokenRequests
+from grappe.apiserver.auth.token_secrets import TokenSecrets
 from grappe.apiserver.http.messages import Request, User
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.registry.interface import RequestInfo
@@ -31,6 +32,7 @@ class Access:
         self.evaluator = RbacEvaluator(self.rbac)
         self.authorizer = Authorizer(self.evaluator)
         self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
+        self._token_secrets = TokenSecrets(store, self.tokens)
         self.reviews = Reviews(self.authorizer, self.tokens)
         self.token_requests = TokenRequests(store, self.tokens)
         self._authenticator = Authenticator(self.tokens)
@@ -38,11 +40,14 @@ class Access:
     def start(self) -> None:
         self.rbac.start(self._store)
 
-    def settle(self, loopback: Loopback) -> None:
-        """From now on write the rules of aggregated ClusterRoles."""
+    def settle(self, loopback: Loopback, ca: bytes) -> None:
+        """From now on write the rules of aggregated ClusterRoles, and fill token Secrets; `ca`
+        is the PEM of the cluster's CA."""
         self._aggregation.start(loopback)
+        self._token_secrets.start(loopback, ca)
 
     async def stop(self) -> None:
+        await self._token_secrets.stop()
         await self._aggregation.stop()
         self.rbac.stop()
 

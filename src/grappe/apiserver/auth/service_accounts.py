@@ -7,7 +7,9 @@ https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/
 
 from __future__ import annotations
 
+import math
 import uuid
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,15 +27,19 @@ DEFAULT_AUDIENCES = (ISSUER,)
 _LEEWAY = 60  # seconds a token may be ahead of us, or behind: as kube-apiserver allows
 _REMEMBERED = 10_000
 _EXTRA = "authentication.kubernetes.io/"
+_LASTING = "kubernetes.io/serviceaccount"
+_LASTING_ISSUER = "kubernetes/serviceaccount"
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An object a token depends on: alive while the object of that name has that uid."""
+    """An object a token depends on: good while the object of that name has that uid, or, for the
+    Secret of a token without end, while it holds that token."""
 
     resource: Resource
     key: str
     uid: str
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,19 @@ class ServiceAccountTokens:
         }
         return self._key.sign(claims), float(now + seconds)
 
+    def issue_lasting(self, namespace: str, name: str, uid: str, secret: str) -> str:
+        """A token without an end, good while the Secret named `secret` holds it."""
+        return self._key.sign(
+            {
+                "iss": _LASTING_ISSUER,
+                f"{_LASTING}/namespace": namespace,
+                f"{_LASTING}/secret.name": secret,
+                f"{_LASTING}/service-account.name": name,
+                f"{_LASTING}/service-account.uid": uid,
+                "sub": service_account_user(namespace, name),
+            }
+        )
+
     def jwk(self) -> dict[str, str]:
         """The public key tokens are verified with."""
         return self._key.jwk()
@@ -101,7 +120,11 @@ class ServiceAccountTokens:
         (any more), or for none of them."""
         found = self._verified.get(token)
         if found is None:
-            found = read_token(self._key.verify(token))
+            claims = self._key.verify(token)
+            if claims.get("iss") == _LASTING_ISSUER:
+                found = read_lasting_token(claims, token)
+            else:
+                found = read_token(claims)
             if len(self._verified) >= _REMEMBERED:
                 self._verified.clear()
             self._verified[token] = found
@@ -115,9 +138,20 @@ class ServiceAccountTokens:
         if not shared:
             raise TokenError("token audiences are not among those asked for")
         for bound in found.bound:
-            if self.uid(bound.resource, bound.key) != bound.uid:
+            good = self._holds(bound) if bound.token else self._lives(bound)
+            if not good:
                 raise TokenError("service account token has been invalidated")
         return found.user, shared
+
+    def _lives(self, bound: Bound) -> bool:
+        return self.uid(bound.resource, bound.key) == bound.uid
+
+    def _holds(self, bound: Bound) -> bool:
+        record = self._store.get(bound.resource.bucket, bound.key)
+        if record is None:
+            return False
+        held = (orjson.loads(b"{" + record.body).get("data") or {}).get("token", "")
+        return bool(held == b64encode(bound.token.encode()).decode())
 
     def uid(self, resource: Resource, key: str) -> str:
         """The uid of a live object; empty when there is none."""
@@ -174,3 +208,21 @@ def read_token(claims: Claims) -> Token:
         expires,
         tuple(bound),
     )
+
+
+def read_lasting_token(claims: Claims, token: str) -> Token:
+    """What a token without an end says; TokenError when it lacks something."""
+    names = ("namespace", "secret.name", "service-account.name", "service-account.uid")
+    found = [claims.get(f"{_LASTING}/{name}") for name in names]
+    if not all(isinstance(value, str) and value for value in found):
+        raise TokenError("token lacks the claims of a service account")
+    namespace, secret, name, uid = map(str, found)
+    user = service_account_user(namespace, name)
+    if claims.get("sub") != user:
+        raise TokenError("token is not from this cluster")
+    bound = (
+        Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid),
+        Bound(SECRETS, f"{namespace}/{secret}", "", token),
+    )
+    groups = (*service_account_groups(namespace), "system:authenticated")
+    return Token(User(user, groups, uid), DEFAULT_AUDIENCES, 0.0, math.inf, bound)
