@@ -26,13 +26,14 @@ from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes, answer_object, success
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.committing import commit, until_committed
 from grappe.apiserver.registry.decoding import read_body
 from grappe.apiserver.registry.filtering import parse_filter
 from grappe.apiserver.registry.negotiation import PLAIN, negotiate
 from grappe.apiserver.registry.parameters import dry_run, list_options, number
 from grappe.apiserver.registry.representation import represent
-from grappe.apiserver.registry.strategies.base import Strategy
-from grappe.apiserver.registry.writing import admission_request, committed
+from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
+from grappe.apiserver.registry.writing import admission_request
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
@@ -145,17 +146,17 @@ async def _delete_once(
     marked = _mark(new, old, strategy, options, backend.clock.now())
     ends = not _remains(new, strategy)
     if not marked and not ends:
+        await until_committed(backend.store, served.bucket, live)
         return False, live, old
     stored = stored_form(served, new)
     if options.dry_run:
         made = draft(served, stored, live.revision)
         return ends, Record(live.key, live.revision, made.body, made.labels, made.fields), old
     write = backend.store.delete if ends else backend.store.put
-    record = await committed(
-        write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r))
+    record = await commit(
+        lambda: write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r)),
+        strategy.release(old) if ends else NO_RESERVATION,
     )
-    if ends:
-        strategy.deleted(new)
     return ends, record, old
 
 

@@ -7,7 +7,6 @@ either happens on what it was decided on or starts over.
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +18,6 @@ from grappe.api.errors import (
     Cause,
     already_exists,
     conflict,
-    internal,
     invalid,
     not_found,
 )
@@ -27,12 +25,13 @@ from grappe.api.names import generated_name
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.committing import commit, until_committed
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.strategies.base import Strategy
 from grappe.apiserver.registry.validating import problems_of_new, problems_of_update
 from grappe.base.clock import rfc3339
-from grappe.store.interface import CommitFailedError, Record, RevisionMismatchError
+from grappe.store.interface import Record, RevisionMismatchError
 
 _NAME_ATTEMPTS = 8
 _CONFLICT_ATTEMPTS = 5
@@ -45,14 +44,6 @@ class Written:
 
     record: Record
     created: bool = False
-
-
-async def committed(write: Future[Record]) -> Record:
-    """Wait for a queued write; ApiError 500 when the disk refuses it."""
-    try:
-        return await write
-    except CommitFailedError as error:
-        raise internal(f"the change could not be stored: {error}") from error
 
 
 def default(served: ServedResource, obj: Object) -> None:
@@ -170,15 +161,10 @@ async def _insert(
         reservation.undo()
         made = draft(served, stored, 0)
         return Record(key, 0, made.body, made.labels, made.fields)
-    try:
-        record = await committed(
-            backend.store.put(served.bucket, key, 0, lambda r: draft(served, stored, r))
-        )
-    except BaseException:
-        reservation.undo()
-        raise
-    reservation.confirm()
-    return record
+    return await commit(
+        lambda: backend.store.put(served.bucket, key, 0, lambda r: draft(served, stored, r)),
+        reservation,
+    )
 
 
 Change = Callable[[Object], Object]
@@ -248,6 +234,7 @@ async def _update_once(
     strategy.prepare(subresource, new, old)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     if _same(new, old):
+        await until_committed(backend.store, served.bucket, live)
         return Written(live)
     causes = [
         *problems_of_update(served, new, old, subresource),
@@ -298,15 +285,11 @@ async def replace(
         and not metadata.get("finalizers")
         and not strategy.holds_back(new)
     )
-    write = store.delete if ends else store.put
-    try:
-        record = await committed(
-            write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r))
-        )
-    except BaseException:
-        reservation.undo()
-        raise
-    reservation.confirm()
     if ends:
-        strategy.deleted(new)
-    return record
+        reservation.undo()
+        reservation = strategy.release(old)
+    write = store.delete if ends else store.put
+    return await commit(
+        lambda: write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r)),
+        reservation,
+    )

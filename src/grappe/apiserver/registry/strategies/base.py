@@ -22,13 +22,14 @@ def _nothing() -> None:
 
 
 class Reservation(NamedTuple):
-    """What a write has taken for itself: exactly one of the two is called when it has ended."""
+    """What a write has taken for itself, or will give back: exactly one of the two is called,
+    when it has failed or is committed."""
 
     undo: Callable[[], None] = _nothing
     confirm: Callable[[], None] = _nothing
 
 
-_NO_RESERVATION = Reservation()
+NO_RESERVATION = Reservation()
 
 
 def settle_only(new: Object, old: Object, part: str) -> None:
@@ -119,10 +120,11 @@ class Strategy:
     def reserve(self, new: Object, old: Object | None) -> Reservation:
         """Take what must be unique in the cluster (addresses, ports) just before the write and
         put it into `new`; ApiError 422 when it is not to be had."""
-        return _NO_RESERVATION
+        return NO_RESERVATION
 
-    def deleted(self, obj: Object) -> None:
-        """The object is gone: give back what it held."""
+    def release(self, obj: Object) -> Reservation:
+        """What the deletion of `obj` gives back once it is committed."""
+        return NO_RESERVATION
 
     def grace_period(self, obj: Object, asked: int | None) -> int | None:
         """Seconds between the deletion request and the end; None: the kind ends at once."""

@@ -120,11 +120,14 @@ class ServiceStrategy(Strategy):
 
         return Reservation(undo, confirm)
 
-    def deleted(self, obj: Object) -> None:
-        if address := held_address(obj):
-            self._allocators.addresses.release(address)
-        for port in held_ports(obj):
-            self._allocators.ports.release(port)
+    def release(self, obj: Object) -> Reservation:
+        def confirm() -> None:
+            if address := held_address(obj):
+                self._allocators.addresses.release(address)
+            for port in held_ports(obj):
+                self._allocators.ports.release(port)
+
+        return Reservation(confirm=confirm)
 
     def _address(self, service: Object, had: str) -> str:
         """Settle `spec.clusterIP` and take it unless it was held before."""

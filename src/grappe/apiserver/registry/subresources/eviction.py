@@ -15,10 +15,10 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode, draft
+from grappe.apiserver.registry.committing import commit
 from grappe.apiserver.registry.deleting import DeleteOptions, delete_object, options_from
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.subresources.bodies import read_kind
-from grappe.apiserver.registry.writing import committed
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
@@ -77,7 +77,8 @@ async def _spend(backend: Backend, call: Call, pod: Object, options: DeleteOptio
             return
         try:
             make = partial(draft, served, budget)
-            await committed(backend.store.put(served.bucket, live.key, live.revision, make))
+            put = partial(backend.store.put, served.bucket, live.key, live.revision, make)
+            await commit(put)
             return
         except RevisionMismatchError:
             continue
