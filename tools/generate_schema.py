@@ -36,6 +36,13 @@ FORMATS = {
     },
     "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": {"type": "string", "format": "micro-time"},
 }
+# Types that are a schema or something else, which OpenAPI has no words for. `decode` reads them.
+_APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+ALTERNATIVES = {
+    f"{_APIEXTENSIONS}JSONSchemaPropsOrArray": "array",
+    f"{_APIEXTENSIONS}JSONSchemaPropsOrBool": "boolean",
+    f"{_APIEXTENSIONS}JSONSchemaPropsOrStringArray": "strings",
+}
 KEPT = (
     "$ref",
     "type",
@@ -121,6 +128,11 @@ def main() -> None:
     definitions = {name: compact(node) for name, node in sorted(raw.items())}
     for name, fixed in FORMATS.items():
         definitions[name] = dict(fixed)
+    for name, other in ALTERNATIVES.items():
+        definitions[name] = {
+            "x-grappe-schema": f"{_APIEXTENSIONS}JSONSchemaProps",
+            "x-grappe-or": other,
+        }
     for (name, field), default in KEY_DEFAULTS.items():
         definitions[name]["properties"][field]["default"] = default
     DATA.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def described(names: Iterable[str]) -> dict[str, Object]:
         name = waiting.pop()
         if name in found:
             continue
-        schema = definition(name)
+        schema = {k: v for k, v in definition(name).items() if not k.startswith("x-grappe-")}
         own, fields = texts.get(name, ("", {}))
         if own:
             schema["description"] = own

@@ -209,7 +209,7 @@ _INTEGER_BITS = {"int32": 31, "int64": 63}
 def _number_checks(schema: Object) -> list[Check]:
     least, most = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    factor = schema.get("multipleOf")
+    factor = schema.get("multipleOf") or None
     bits = _INTEGER_BITS.get(schema.get("format") or "")
     if least is None and most is None and factor is None and bits is None:
         return []

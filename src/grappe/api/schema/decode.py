@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from grappe.api.quantity import QuantityError, canonical
 from grappe.api.schema.interface import DecodingError
-from grappe.api.schema.node import Node
+from grappe.api.schema.node import Node, definition_node
 
 Decoder: TypeAlias = Callable[[Any, list[str]], Any]
 """(value, unknown paths to add to) → the value to keep."""
@@ -50,6 +50,8 @@ def decoder(node: Node) -> Decoder:
 
 
 def _compile(node: Node) -> Decoder:
+    if "x-grappe-or" in node.raw:
+        return _alternative_decoder(node)
     special = _FORMATS.get(node.format)
     if special is not None and node.type in ("string", "any"):
         return special
@@ -173,6 +175,33 @@ def _list_decoder(node: Node) -> Decoder:
             if len(unknown) != before:
                 _prefix(unknown, before, f"[{index}]")
         return value
+
+    return decode
+
+
+def _alternative_decoder(node: Node) -> Decoder:
+    """A JSON schema, or what may stand in its place: a boolean, an array of schemas, or an array
+    of strings (the `JSONSchemaPropsOr…` types of a CustomResourceDefinition)."""
+    schema = definition_node(node.raw["x-grappe-schema"])
+    other = node.raw["x-grappe-or"]
+    go_type = _go_type(node)
+
+    def decode(value: Any, unknown: list[str]) -> Any:
+        if value.__class__ is dict:
+            return decoder(schema)(value, unknown)
+        if other == "boolean" and value.__class__ is bool:
+            return value
+        if value.__class__ is list and other != "boolean":
+            for index, inner in enumerate(value):
+                before = len(unknown)
+                if other == "array":
+                    decoder(schema)(inner, unknown)
+                else:
+                    _string(inner, unknown)
+                if len(unknown) != before:
+                    _prefix(unknown, before, f"[{index}]")
+            return value
+        raise _MismatchError(value, go_type)
 
     return decode
 

@@ -183,3 +183,28 @@ def test_loading_is_quick_and_parses_only_what_is_asked() -> None:
         times.append(float(seconds))
         assert int(parsed) < 10
     assert min(times) < 0.1
+
+
+def test_schemas_within_a_definition_are_read_wherever_they_stand() -> None:
+    schema = builtin_schema("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+
+    def definition(**props: Any) -> dict[str, Any]:
+        return {"spec": {"versions": [{"schema": {"openAPIV3Schema": props}}]}}
+
+    place = "spec.versions[0].schema.openAPIV3Schema"
+    crd = definition(items={"type": "object", "properties": {"a": {"typ": "string"}}})
+    assert schema.decode(crd) == [f"{place}.items.properties.a.typ"]
+    assert schema.decode(definition(additionalProperties=True)) == []
+    assert schema.decode(definition(additionalProperties={"typ": "x"})) == [
+        f"{place}.additionalProperties.typ"
+    ]
+    assert schema.decode(definition(items=[{"typ": "x"}])) == [f"{place}.items[0].typ"]
+    for props in (
+        {"items": "x"},
+        {"items": {"properties": [1]}},
+        {"additionalProperties": 1},
+        {"items": [1]},
+        {"dependencies": {"a": [1]}},
+    ):
+        with pytest.raises(DecodingError):
+            schema.decode(definition(**props))

@@ -1,8 +1,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from grappe.api.schema import crd_schema_problems
+from grappe.api.apply import track_update
+from grappe.api.schema import crd_schema, crd_schema_problems
 
 PATH = "spec.validation.openAPIV3Schema"
 
@@ -119,3 +122,54 @@ def test_a_list_map_key_needs_a_value_always() -> None:
 
 def test_a_valid_re2_pattern_python_cannot_run_is_accepted() -> None:
     assert problems(type="string", pattern=r"^\p{L}+$") == []
+
+
+texts = st.sampled_from(["", "object", "array", "string", "integer", "x", "(", "^a$", "set", "map"])
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=4,
+)
+schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
+    lambda: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["object", "array", "string", "integer", "number", "boolean"]),
+            "properties": st.dictionaries(
+                st.sampled_from(["a", "b", "metadata"]), schemas, max_size=2
+            ),
+            "items": schemas,
+            "additionalProperties": schemas | st.booleans(),
+            "anyOf": st.lists(schemas, max_size=2),
+            "not": schemas,
+            "required": st.lists(st.sampled_from(["a", "b"]), max_size=2),
+            "enum": st.lists(anything, max_size=2),
+            "default": anything,
+            "pattern": texts,
+            "format": st.sampled_from(["date-time", "ipv4", "int32", "duration", "x"]),
+            "minimum": st.integers(-2, 2),
+            "maxItems": st.integers(0, 2),
+            "maxLength": st.integers(0, 2),
+            "multipleOf": st.integers(0, 2),
+            "nullable": st.booleans(),
+            "x-kubernetes-list-type": st.sampled_from(["set", "map", "atomic", "x"]),
+            "x-kubernetes-list-map-keys": st.lists(st.sampled_from(["a", "b"]), max_size=2),
+            "x-kubernetes-int-or-string": st.booleans(),
+            "x-kubernetes-preserve-unknown-fields": st.booleans(),
+            "x-kubernetes-embedded-resource": st.booleans(),
+        },
+    )
+)
+
+
+@given(schemas, anything)
+def test_any_schema_is_judged_and_what_passes_can_be_used(spec: dict[str, Any], value: Any) -> None:
+    openapi = {"type": "object", "properties": {"spec": spec}}
+    if crd_schema_problems(openapi):
+        return
+    schema = crd_schema(openapi)
+    obj = {"metadata": {"name": "a"}, "spec": value}
+    schema.decode(obj)
+    schema.default(obj)
+    schema.check(obj)
+    track_update(None, obj, manager="m", api_version="v1", schema=schema, now="")
