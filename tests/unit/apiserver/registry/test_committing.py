@@ -50,8 +50,9 @@ async def test_a_lost_race_undoes() -> None:
 
 async def test_a_disk_that_refuses_undoes_and_blames_nobody_else() -> None:
     outcome = Outcome()
-    write: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
-    write.set_exception(CommitFailedError("no space left on device"))
+    loop = asyncio.get_running_loop()
+    write: asyncio.Future[Record] = loop.create_future()
+    loop.call_soon(write.set_exception, CommitFailedError("no space left on device"))
     with pytest.raises(ApiError) as caught:
         await commit(lambda: write, outcome.reservation)
     assert caught.value.code == 500
