@@ -48,3 +48,21 @@ async def test_the_python_client_discovers_and_reads_the_version(cluster: TestCl
     assert version.startswith("v1.36.")
     assert plural == "deployments"
     assert "apps" in groups
+
+
+async def test_metrics_count_answers_and_objects(cluster: TestCluster) -> None:
+    kubectl = await administrator(cluster)
+    await kubectl("create", "configmap", "a")
+    await kubectl.run("get", "pod", "missing")
+    lines = (await kubectl("get", "--raw", "/metrics")).splitlines()
+    (created,) = [
+        line
+        for line in lines
+        if line.startswith("apiserver_request_total{") and 'resource="configmaps"' in line
+    ]
+    assert 'verb="POST"' in created
+    assert 'code="201"' in created
+    assert created.endswith(" 1")
+    assert any('resource="pods"' in line and 'code="404"' in line for line in lines)
+    assert 'apiserver_storage_objects{resource="configmaps"} 1' in lines
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)

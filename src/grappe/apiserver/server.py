@@ -18,8 +18,9 @@ from grappe.apiserver.crd.custom_resources import CustomResources
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
+from grappe.apiserver.discovery.metrics import Metrics
 from grappe.apiserver.discovery.openapi import OpenApi
-from grappe.apiserver.http.messages import Answer, Request, Response
+from grappe.apiserver.http.messages import Answer, Request, Response, Tunnel
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.pki import ensure, kubelet_client_context
 from grappe.apiserver.registry.allocation import Allocators
@@ -28,6 +29,7 @@ from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
+from grappe.apiserver.registry.interface import RequestInfo
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
 from grappe.apiserver.registry.routing import parse
 from grappe.apiserver.registry.strategies.services import restore
@@ -69,12 +71,14 @@ class ApiServer:
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
+        self._metrics = Metrics(store, clock)
         self._discovery = Endpoints(
             self._catalog.resources,
             lambda: self._custom.generation,
             Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
             {
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
+                "metrics": self._metrics.page,
                 "openapi": OpenApi(self._custom.served, lambda: self._custom.generation).page,
             },
             f"127.0.0.1:{config.port}",
@@ -119,27 +123,32 @@ class ApiServer:
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request; never raises."""
+        info = parse(request.method, request.path, request.query, self._catalog.find)
         try:
-            answer = self._answer(request)
+            answer = self._answer(request, info)
         except ApiError as error:
-            return answer_error(error)
+            answer = answer_error(error)
         except Exception:
-            return _unexpected(request)
+            answer = _unexpected(request)
         if isinstance(answer, Awaitable):
-            return self._finish(request, answer)
+            return self._finish(request, info, answer)
+        self._metrics.answered(info, _code(answer))
         return answer
 
-    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> Answer:
+    async def _finish(
+        self, request: Request, info: RequestInfo, coming: Awaitable[Answer]
+    ) -> Answer:
         try:
-            return await answer
+            answer = await coming
         except ApiError as error:
-            return answer_error(error)
+            answer = answer_error(error)
         except Exception:
-            return _unexpected(request)
+            answer = _unexpected(request)
+        self._metrics.answered(info, _code(answer))
+        return answer
 
-    def _answer(self, request: Request) -> Answer | Awaitable[Answer]:
+    def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         user = request.user or self._access.authenticate(request)
-        info = parse(request.method, request.path, request.query, self._catalog.find)
         self._access.authorize(user, info)
         if info.resource_request:
             return self._registry.answer(request, user, info)
@@ -147,6 +156,10 @@ class ApiServer:
         if found is not None:
             return found
         raise path_not_found()
+
+
+def _code(answer: Answer) -> int:
+    return 101 if isinstance(answer, Tunnel) else answer.status
 
 
 def _unexpected(request: Request) -> Response:
