@@ -7,12 +7,18 @@ are sets or maps is no change.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from grappe.api import Object
 from grappe.api.apply.elements import index_list
 from grappe.api.apply.field_set import LEAF, SELF, FieldSet
-from grappe.api.apply.ownership import UNOWNED_METADATA, UNOWNED_ROOT, everything
+from grappe.api.apply.ownership import (
+    UNOWNED_METADATA,
+    UNOWNED_ROOT,
+    Builder,
+    everything,
+    leaf,
+)
 from grappe.api.apply.zero import zero_fields
 from grappe.api.schema.node import Node
 
@@ -53,6 +59,26 @@ def _replaced(node: Node, old: Any, new: Any) -> Changes:
     return Changes(everything(node)(new), gone or None)
 
 
+_Field: TypeAlias = tuple[str, Node | None, Builder]
+"""A field's name in a set, its schema, and what is owned of a value of it."""
+
+
+def _fields(node: Node) -> dict[str, _Field]:
+    """The named fields met so far."""
+    found: dict[str, _Field] | None = node.compiled.get("compare")
+    if found is None:
+        found = node.compiled["compare"] = {}
+    return found
+
+
+def _field(node: Node, key: str, fields: dict[str, _Field]) -> _Field:
+    child = node.child(key)
+    found = (f"f:{key}", child, leaf if child is None else everything(child))
+    if key in node.properties:
+        fields[key] = found
+    return found
+
+
 def _maps(
     node: Node,
     old: Object,
@@ -64,39 +90,41 @@ def _maps(
 ) -> Changes:
     written: FieldSet = {}
     removed: FieldSet = {}
+    fields = _fields(node)
     for key, value in new.items():
         if key in skip:
             continue
+        name, child, build = fields.get(key) or _field(node, key, fields)
         if key in old:
             before = old[key]
         elif key in zero:
             before = _empty(zero[key])
         else:
-            child = node.child(key)
-            written[f"f:{key}"] = LEAF if child is None else everything(child)(value)
+            written[name] = build(value)
             continue
-        child = node.child(key)
         if child is None:
             if before != value:
-                written[f"f:{key}"] = LEAF
+                written[name] = LEAF
             continue
         if root and key == "metadata":
             inner = _maps(child, before, value, {}, UNOWNED_METADATA)
         else:
             inner = _values(child, before, value, zero.get(key))
         if inner.written is not None:
-            written[f"f:{key}"] = inner.written
+            written[name] = inner.written
         if inner.removed is not None:
-            removed[f"f:{key}"] = inner.removed
+            removed[name] = inner.removed
     for key, value in old.items():
         if key in new or key in skip:
             continue
-        child = node.child(key)
-        gone = LEAF if child is None else everything(child)(value)
+        name, _, build = fields.get(key) or _field(node, key, fields)
+        gone = build(value)
         if key in zero and gone:
             # The struct itself stays; what it held is gone.
             gone = {k: v for k, v in gone.items() if k != SELF}
-        removed[f"f:{key}"] = gone
+        removed[name] = gone
+    if not written and not removed:
+        return _NONE
     return Changes(written or None, removed or None)
 
 

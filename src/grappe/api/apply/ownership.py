@@ -48,13 +48,14 @@ def applied(node: Node) -> Builder:
     return found
 
 
-def _leaf(value: Any) -> FieldSet:
+def leaf(value: Any) -> FieldSet:
+    """What is owned of an atomic value: the value as a whole."""
     return LEAF
 
 
 def _compile(node: Node, *, applied: bool) -> Builder:
     if node.atomic:
-        return _leaf
+        return leaf
     if node.type == "array":
         return _list_builder(node, applied)
     return _map_builder(node, applied)
@@ -69,7 +70,7 @@ def _map_builder(node: Node, is_applied: bool) -> Builder:
 
     def entry(key: str) -> tuple[str, Builder]:
         child = node.child(key)
-        build = _leaf if child is None else compiled(child)
+        build = leaf if child is None else compiled(child)
         found = (f"f:{key}", build)
         if key in named:
             table[key] = found
@@ -81,12 +82,12 @@ def _map_builder(node: Node, is_applied: bool) -> Builder:
         out: FieldSet = {} if is_applied else {SELF: LEAF}
         for key, inner in value.items():
             name, build_inner = table.get(key) or entry(key)
-            found = LEAF if build_inner is _leaf else build_inner(inner)
+            found = LEAF if build_inner is leaf else build_inner(inner)
             if is_applied:
                 if key not in named:
                     if found and SELF not in found:
                         found = {SELF: LEAF, **found}
-                elif inner == [] and build_inner is not _leaf:
+                elif inner == [] and build_inner is not leaf:
                     continue  # an empty list has no entries to own
             out[name] = found
         return out
