@@ -253,3 +253,20 @@ async def test_definitions_and_their_objects_survive_a_restart(cluster: TestClus
     await cluster.api.stop()
     await cluster.api.start()
     assert (await client.get(WIDGETS, "a", "default"))["spec"] == {"color": "red", "replicas": 2}
+
+
+async def test_a_deletion_cut_short_is_finished_at_the_next_start(cluster: TestCluster) -> None:
+    client = cluster.client
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, DEFINITION)
+    held = widget("a", color="red")
+    held["metadata"] |= {"namespace": "default", "finalizers": ["example.com/wait"]}
+    await client.create(WIDGETS, held)
+    await client.delete(CUSTOM_RESOURCE_DEFINITIONS, "widgets.example.com")
+    await cluster.api.stop()
+    await cluster.api.start()
+    version = str(cluster.store.revision)
+    await client.patch(WIDGETS, "a", {"metadata": {"finalizers": None}}, "default")
+    async for event in client.watch(CUSTOM_RESOURCE_DEFINITIONS, resource_version=version):
+        if event.type == "DELETED":
+            break
+    assert cluster.store.count("example.com/widgets") == 0

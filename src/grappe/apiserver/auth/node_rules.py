@@ -9,6 +9,8 @@ https://kubernetes.io/docs/reference/access-authn-authz/node/
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from grappe.api import Object
 from grappe.apiserver.auth.names import NODES
 from grappe.apiserver.auth.rbac.rules import compile_rules, granted_names
@@ -59,6 +61,9 @@ _COMPILED = compile_rules(NODE_RULES)
 
 def node_allows(user: User, verb: str, group: str, resource: str, subresource: str) -> bool:
     """Whether `user` is a node and the action is among what nodes do."""
-    return NODES in user.groups and bool(
-        granted_names(_COMPILED, verb, group, resource, subresource)
-    )
+    return NODES in user.groups and _granted(verb, group, resource, subresource)
+
+
+@lru_cache(maxsize=1024)
+def _granted(verb: str, group: str, resource: str, subresource: str) -> bool:
+    return bool(granted_names(_COMPILED, verb, group, resource, subresource))

@@ -25,7 +25,7 @@ from grappe.store.interface import Record, Store
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 DEFAULT_AUDIENCES = (ISSUER,)
 _LEEWAY = 60  # seconds a token may be ahead of us, or behind: as kube-apiserver allows
-_REMEMBERED = 10_000
+_REMEMBERED = 2_000
 _EXTRA = "authentication.kubernetes.io/"
 _LASTING = "kubernetes.io/serviceaccount"
 _LASTING_ISSUER = "kubernetes/serviceaccount"

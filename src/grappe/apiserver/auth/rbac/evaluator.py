@@ -8,7 +8,8 @@ from grappe.apiserver.auth.rbac.index import Binding, RbacIndex
 from grappe.apiserver.auth.rbac.rules import Rule, granted_names
 from grappe.apiserver.http.messages import User
 
-_REMEMBERED = 50_000
+_REMEMBERED = 20_000
+_LONGEST = 600  # characters of a question that is remembered: anybody may ask endless ones
 _Question = tuple[str, tuple[str, ...], str, str, str, str, str]
 
 
@@ -45,9 +46,10 @@ class RbacEvaluator:
         if answer is None:
             rules = (rule for _, _, rules in self._grants(user, namespace) for rule in rules)
             answer = granted_names(rules, verb, group, resource, subresource)
-            if len(self._answers) >= _REMEMBERED:
-                self._answers.clear()
-            self._answers[question] = answer
+            if len(resource) + len(subresource) + len(namespace) + len(group) <= _LONGEST:
+                if len(self._answers) >= _REMEMBERED:
+                    self._answers.clear()
+                self._answers[question] = answer
         return answer if isinstance(answer, bool) else name in answer
 
     def allows_path(self, user: User, verb: str, path: str) -> bool:
@@ -60,9 +62,10 @@ class RbacEvaluator:
                 for _, _, rules in self._grants(user, "")
                 for rule in rules
             )
-            if len(self._paths) >= _REMEMBERED:
-                self._paths.clear()
-            self._paths[question] = answer
+            if len(path) <= _LONGEST:
+                if len(self._paths) >= _REMEMBERED:
+                    self._paths.clear()
+                self._paths[question] = answer
         return answer
 
     def _grants(
