@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grappe.api.apply import track_update
@@ -162,6 +162,7 @@ schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
 )
 
 
+@settings(max_examples=40)
 @given(schemas, anything)
 def test_any_schema_is_judged_and_what_passes_can_be_used(spec: dict[str, Any], value: Any) -> None:
     openapi = {"type": "object", "properties": {"spec": spec}}
