@@ -47,6 +47,13 @@ def _process_with(sockets: set[str]) -> str:
             for descriptor in os.listdir(process / "fd"):
                 with contextlib.suppress(OSError):
                     if os.readlink(process / "fd" / descriptor) in sockets:
-                        name = (process / "comm").read_text().strip()
-                        return f"{name} (pid {process.name})"
+                        return f"{_name_of(process)} (pid {process.name})"
     return ""
+
+
+def _name_of(process: Path) -> str:
+    """The program's name; of a node of ours, which cluster it belongs to."""
+    words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    if "grappe.assembly.node" in words:
+        return f"the grappe cluster in {words[words.index('grappe.assembly.node') + 1]}"
+    return (process / "comm").read_text().strip()
