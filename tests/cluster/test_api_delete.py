@@ -40,7 +40,7 @@ async def test_preconditions_protect_against_deleting_another_object(
     for wanted in ({"uid": "other"}, {"resourceVersion": "1"}):
         reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"preconditions": wanted})
         assert reply.status == 409
-        assert "in precondition" in reply.message
+        assert "in the precondition" in reply.message
     metadata = made["metadata"]
     right = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
     reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"preconditions": right})

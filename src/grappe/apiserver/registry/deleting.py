@@ -21,6 +21,7 @@ from grappe.api.errors import (
     invalid,
     not_found,
 )
+from grappe.api.resources import Resource
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes, answer_object, success
@@ -34,7 +35,7 @@ from grappe.apiserver.registry.parameters import dry_run, list_options, number
 from grappe.apiserver.registry.representation import represent
 from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
 from grappe.apiserver.registry.writing import admission_request
-from grappe.base.clock import rfc3339
+from grappe.base.clock import parse_rfc3339, rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
 _ATTEMPTS = 5
@@ -72,6 +73,8 @@ def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
     causes = []
     if grace is not None and not isinstance(grace, int):
         raise bad_request("gracePeriodSeconds must be an integer")
+    if grace is not None and grace < 0:
+        grace = 1
     if orphan is not None and propagation:
         message = (
             f'Invalid value: "{propagation}": '
@@ -160,17 +163,18 @@ async def _delete_once(
     return ends, record, old
 
 
-def _check_preconditions(options: DeleteOptions, old: Object, resource: Any) -> None:
+def _check_preconditions(options: DeleteOptions, old: Object, resource: Resource) -> None:
     metadata = old["metadata"]
-    if options.uid and options.uid != metadata["uid"]:
-        raise rules.precondition_failed(
-            resource, metadata["name"], "UID", options.uid, metadata["uid"]
-        )
-    version = metadata["resourceVersion"]
-    if options.resource_version and options.resource_version != version:
-        raise rules.precondition_failed(
-            resource, metadata["name"], "ResourceVersion", options.resource_version, version
-        )
+    for what, wanted, found, happened in (
+        ("UID", options.uid, metadata["uid"], "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "modified"),
+    ):
+        if wanted and wanted != found:
+            why = (
+                f"the {what} in the precondition ({wanted}) does not match the {what} in record "
+                f"({found}). The object might have been {happened}"
+            )
+            raise conflict(resource.kind, metadata["name"], why, resource.group)
 
 
 def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, now: float) -> bool:
@@ -185,25 +189,25 @@ def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, 
         metadata.pop("finalizers", None)
     grace = strategy.grace_period(old, options.grace)
     if metadata.get("deletionTimestamp"):
-        before = metadata.get("deletionGracePeriodSeconds") or 0
-        # A later request may only shorten the wait.
-        if grace is not None and options.grace is not None and grace < before:
-            _set_deadline(metadata, grace, now)
+        _shorten(metadata, grace if options.grace is not None else None)
     elif grace or finalizers or strategy.holds_back(new):
-        _set_deadline(metadata, grace or 0, now)
-        if strategy.holds_back(old):
-            del metadata["deletionGracePeriodSeconds"]  # it ends when its controller says so
-    if strategy.generation and metadata.get("deletionTimestamp") != old["metadata"].get(
-        "deletionTimestamp"
-    ):
-        strategy.count(new)
+        # The object's end is set; what it should be until then is no user's business any more.
+        metadata["deletionTimestamp"] = rfc3339(now + (grace or 0))
+        if not strategy.holds_back(old):
+            metadata["deletionGracePeriodSeconds"] = grace or 0
+        if metadata.get("generation"):
+            strategy.count(new)
     strategy.marked(new)
     return new != old
 
 
-def _set_deadline(metadata: Object, grace: int, now: float) -> None:
-    """`deletionTimestamp` is when the grace period ends."""
-    metadata["deletionTimestamp"] = rfc3339(now + grace)
+def _shorten(metadata: Object, grace: int | None) -> None:
+    """A later request may bring the end of the grace period forward, never put it off."""
+    before = metadata.get("deletionGracePeriodSeconds") or 0
+    if grace is None or grace >= before:
+        return
+    end = parse_rfc3339(metadata["deletionTimestamp"])
+    metadata["deletionTimestamp"] = rfc3339(end - before + grace)
     metadata["deletionGracePeriodSeconds"] = grace
 
 

@@ -48,11 +48,11 @@ class PodStrategy(Strategy):
         grace = asked
         if grace is None:
             own = obj["spec"].get("terminationGracePeriodSeconds")
-            grace = _DEFAULT_GRACE if own is None else int(own)
+            grace = _DEFAULT_GRACE if own is None else 1 if int(own) < 0 else int(own)
         phase = (obj.get("status") or {}).get("phase")
         if not obj["spec"].get("nodeName") or phase in _TERMINAL:
             grace = 0
-        return max(grace, 1) if grace < 0 else grace
+        return grace
 
 
 def _resized(wanted: Object, spec: Object) -> Object:

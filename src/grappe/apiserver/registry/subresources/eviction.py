@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from grappe.api import Object
-from grappe.api.errors import ApiError, bad_request, internal, not_found
+from grappe.api.errors import ApiError, bad_request, not_found
 from grappe.api.resources import builtin_kind
 from grappe.api.selectors import label_selector_from_object
 from grappe.apiserver.http.messages import Response
@@ -23,6 +23,8 @@ from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
 _ATTEMPTS = 5
+_SETTLING = 10
+"""Seconds a client should wait for the disruption controller."""
 _REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 _SEVERAL = (
     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
@@ -65,7 +67,7 @@ async def _spend(backend: Backend, call: Call, pod: Object, options: DeleteOptio
     for _ in range(_ATTEMPTS):
         found = [r for r in _budgets(backend, served, call) if _covers(decode(served, r), pod)]
         if len(found) > 1:
-            raise internal(_SEVERAL)
+            raise ApiError(500, "", _SEVERAL)
         if not found:
             return
         live = found[0]
@@ -116,7 +118,8 @@ def _take(budget: Object, pod: str, now: str) -> None:
     name = budget["metadata"]["name"]
     generation = budget["metadata"].get("generation") or 0
     if (status.get("observedGeneration") or 0) < generation:
-        raise _refused(f"The disruption budget {name} is still being processed by the server.")
+        why = f"The disruption budget {name} is still being processed by the server."
+        raise _refused(why, _SETTLING)
     allowed = status.get("disruptionsAllowed") or 0
     if allowed <= 0:
         raise _refused(
@@ -127,10 +130,10 @@ def _take(budget: Object, pod: str, now: str) -> None:
     status["disruptedPods"] = {**(status.get("disruptedPods") or {}), pod: now}
 
 
-def _refused(why: str) -> ApiError:
-    return ApiError(
-        429,
-        "TooManyRequests",
-        _REFUSED,
-        {"causes": [{"reason": "DisruptionBudget", "message": why}]},
-    )
+def _refused(why: str, retry_after: int = 0) -> ApiError:
+    details: Object = {"causes": [{"reason": "DisruptionBudget", "message": why}]}
+    headers = []
+    if retry_after:
+        details["retryAfterSeconds"] = retry_after
+        headers = [("Retry-After", str(retry_after))]
+    return ApiError(429, "TooManyRequests", _REFUSED, details, headers)
