@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable
-from functools import cache
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
@@ -94,7 +93,7 @@ class ApiServer:
                 strategies=Strategies(self._allocators),
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
-                kubelet_tls=cache(lambda: kubelet_client_context(self.pki)),
+                kubelet_tls=lambda: kubelet_client_context(self.pki),
                 new_uid=_random_uid,
                 random_suffix=_random_suffix,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from functools import lru_cache
 
 from grappe.apiserver.pki.ensure import ensure
 from grappe.apiserver.pki.files import Pki
@@ -27,11 +28,17 @@ def server_ssl_context(pki: Pki) -> ssl.SSLContext:
 
 
 def kubelet_client_context(pki: Pki) -> ssl.SSLContext:
-    """For connections to a node's kubelet server, as kube-apiserver-kubelet-client.
+    """For connections to a node's kubelet server, as kube-apiserver-kubelet-client. Made once,
+    and again when the certificate has been renewed.
 
     A node is found by its address, and its certificate may carry only its name: what counts is
     that the cluster's authority signed it.
     """
+    return _kubelet_client_context(pki, pki.certificate("kubelet-client").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _kubelet_client_context(pki: Pki, written: int) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False

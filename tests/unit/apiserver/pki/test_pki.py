@@ -11,7 +11,13 @@ import pytest
 import yaml
 
 from grappe.apiserver.http.connection import certificate_of
-from grappe.apiserver.pki import Pki, ensure, files, server_ssl_context
+from grappe.apiserver.pki import (
+    Pki,
+    ensure,
+    files,
+    kubelet_client_context,
+    server_ssl_context,
+)
 from grappe.base.config import ClusterConfig
 from grappe.base.errors import UserError
 
@@ -226,3 +232,14 @@ def handshake_refused(pki: Pki) -> None:
         thread.join()
         theirs.close()
     raise errors[0]
+
+
+def test_a_renewed_certificate_is_used_for_the_next_connection_to_a_node(
+    config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pki = ensure(config)
+    first = kubelet_client_context(pki)
+    assert kubelet_client_context(pki) is first
+    monkeypatch.setattr(files, "RENEW_SECONDS", 366 * 86400)
+    ensure(config)
+    assert kubelet_client_context(pki) is not first
