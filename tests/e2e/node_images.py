@@ -7,8 +7,9 @@ from grappe.node.runtime.containerd.pause import architecture
 
 BUSYBOX = "localhost/test/busybox:1"
 _APPLETS = (
-    "sh cat echo sleep wget nc httpd true false env id ls mkdir touch rm date hostname grep tar head "
-    "tail dd md5sum sed awk stat printf test kill ps mount chmod nslookup ip df sync wc seq stty tty"
+    "sh cat echo sleep wget nc httpd true false env id ls mkdir touch rm date hostname grep tar "
+    "head tail dd md5sum sed awk stat printf test kill ps mount chmod nslookup ip df sync wc seq "
+    "stty tty"
 )
 
 

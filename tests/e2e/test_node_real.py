@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.node_images import BUSYBOX
+from tests.e2e.node_lab import RealLab, phase, ready
 
 from grappe.api import Object
 from grappe.api.resources import CONFIG_MAPS, PODS, SECRETS
 from grappe.node import cgroups
 from grappe.node.runtime.containerd.daemon import running_pid
 from grappe.testing import runtime_suite as suite
-
-from tests.e2e.node_images import BUSYBOX
-from tests.e2e.node_lab import RealLab, phase, ready
 
 pytestmark = [
     pytest.mark.root,

@@ -90,7 +90,9 @@ async def running_sandbox(
 
 async def wait_for_state(given: Given, container: str, state: str, timeout: float = 20) -> None:
     async with asyncio.timeout(timeout):
-        while (await given.runtime.container_status(container)).state != state:
+        while True:
+            if (await given.runtime.container_status(container)).state == state:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -208,6 +210,10 @@ async def an_exit_is_announced(given: Given) -> None:
         listening.cancel()
 
 
+def _content(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 async def logs_are_written_in_cri_format(given: Given) -> None:
     annotations = dict(given.ending_annotations)
     async with running_sandbox(given, annotations=annotations) as (sandbox, config):
@@ -218,9 +224,11 @@ async def logs_are_written_in_cri_format(given: Given) -> None:
         await wait_for_state(given, container, "exited")
         path = Path(config.log_directory) / "app/0.log"
         async with asyncio.timeout(5):
-            while not (path.exists() and path.stat().st_size):
+            while True:
+                if text := _content(path):
+                    break
                 await asyncio.sleep(0.01)
-        stamp, stream, tag, _ = path.read_text().splitlines()[0].split(" ", 3)
+        stamp, stream, tag, _ = text.splitlines()[0].split(" ", 3)
         assert stamp.endswith("Z")
         assert (stream, tag) == ("stdout", "F")
 
@@ -237,12 +245,12 @@ async def removing_a_sandbox_removes_its_containers(given: Given) -> None:
 async def an_image_that_cannot_be_had_is_refused_with_its_name(given: Given) -> None:
     reference = "registry.invalid/nothing:1"
     assert await given.runtime.image_status(reference) is None
+    refusal = ""
     try:
         await given.runtime.pull_image(reference)
     except RuntimeFault as fault:
-        assert reference in fault.message
-    else:
-        raise AssertionError("an image of registry.invalid was pulled")
+        refusal = fault.message
+    assert reference in refusal
 
 
 async def images_are_listed_with_their_names(given: Given) -> None:

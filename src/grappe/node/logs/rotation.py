@@ -46,23 +46,31 @@ def make_room(path: Path, keep: int) -> None:
             _compress(older)
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the log after the time; the runtime still writes into it until it reopens."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    return path.rename(path.with_name(f"{path.name}.{stamp}"))
+
+
 async def rotate(
     runtime: Runtime, container_id: str, path: Path, *, max_size: int = MAX_SIZE
 ) -> bool:
     """Rotate one log if it is too big; True when it was."""
-    try:
-        if path.stat().st_size < max_size:
-            return False
-    except OSError:
+    if _size(path) < max_size:
         return False
     await asyncio.to_thread(make_room, path, MAX_FILES - 2)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    old = path.with_name(f"{path.name}.{stamp}")
-    path.rename(old)
+    old = _set_aside(path)
     try:
         await runtime.reopen_log(container_id)
     except (RuntimeFault, TimeoutError):
-        old.rename(path)
+        os.replace(old, path)
         raise
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -87,7 +88,7 @@ class Actions:
                 "Pod sandbox changed, it will be killed and re-created.",
             )
         try:
-            Path(wanted.log_directory).mkdir(parents=True, exist_ok=True)
+            os.makedirs(wanted.log_directory, exist_ok=True)
             self._make_cgroup(pod, wanted.cgroup_parent)
             handler = self._handler(pod)
             return await self._node.runtime.run_sandbox(wanted, handler)

@@ -29,7 +29,8 @@ async def run(
             if result.exit_code:
                 text = (result.stdout + result.stderr)[:1024].decode("utf-8", "replace")
                 raise HookFailed(
-                    f"Exec lifecycle hook ({command}) failed - error: command '{' '.join(command)}' "
+                    f"Exec lifecycle hook ({command}) failed - error: "
+                    f"command '{' '.join(command)}' "
                     f'exited with {result.exit_code}: , message: "{text}"'
                 )
         elif "httpGet" in handler:

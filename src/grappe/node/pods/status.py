@@ -112,8 +112,9 @@ def _mount(mount: Object) -> Object:
     return out
 
 
-def phase(pod: Object, statuses: Mapping[str, Object], *, over: bool) -> str:
-    """Pending, Running, Succeeded or Failed. `over`: no container runs any more and none will."""
+def phase(pod: Object, statuses: Mapping[str, Object], *, initialized: bool, over: bool) -> str:
+    """Pending, Running, Succeeded or Failed. `initialized`: the init containers are done, whatever
+    became of them since; `over`: no container runs any more and none will."""
     waiting = running = stopped = succeeded = 0
     uninitialized = failed_init = False
     for declared in spec.containers(pod):
@@ -143,9 +144,9 @@ def phase(pod: Object, statuses: Mapping[str, Object], *, over: bool) -> str:
             stopped += 1
         else:
             waiting += 1
-    if failed_init:
+    if failed_init and not initialized:
         return "Failed" if over else "Pending"
-    if uninitialized or waiting:
+    if (uninitialized and not initialized) or waiting:
         return "Pending"
     if running:
         return "Running"
@@ -278,7 +279,7 @@ def pod_status(
         )
         for c in spec.containers(pod)
     }
-    out: Object = {"phase": phase(pod, statuses, over=over)}
+    out: Object = {"phase": phase(pod, statuses, initialized=initialized, over=over)}
     if snapshot.stop is not None and snapshot.stop.phase and over:
         out["phase"] = snapshot.stop.phase
     if snapshot.stop is not None and snapshot.stop.reason:

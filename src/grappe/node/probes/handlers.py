@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from typing import NamedTuple
 
@@ -63,9 +64,8 @@ async def _exec(runtime: Runtime, container_id: str, command: list[str], timeout
     try:
         result = await runtime.exec_sync(container_id, command, timeout)
     except TimeoutError:
-        return Result(
-            False, f'command timed out: "{" ".join(command)}" timed out after {timeout:g}s'
-        )
+        told = " ".join(command)
+        return Result(False, f'command timed out: "{told}" timed out after {timeout:g}s')
     except RuntimeFault as fault:
         return Result(False, fault.message)
     text = (result.stdout + result.stderr)[:_OUTPUT_LIMIT].decode("utf-8", "replace")
@@ -78,7 +78,8 @@ def _address(host: str, port: int) -> str:
 
 def _reason(error: OSError) -> str:
     """An errno as Go words it."""
-    return f"connect: {(error.strerror or str(error)).lower()}"
+    # asyncio words its own text into strerror; the number is the kernel's.
+    return f"connect: {os.strerror(error.errno).lower() if error.errno else error}"
 
 
 async def _connect(
@@ -128,7 +129,8 @@ async def http_get(action: Object, container: Object, ip: str, timeout: float) -
     except TimeoutError:
         return Result(
             False,
-            f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+            f'Get "{url}": context deadline exceeded '
+            "(Client.Timeout exceeded while awaiting headers)",
         )
     except ssl.SSLError as error:
         return Result(False, f'Get "{url}": {error.reason or error}')

@@ -24,8 +24,13 @@ class Prober:
         self._report = report
         self._tasks: dict[tuple[str, Kind], asyncio.Task[None]] = {}
         self._verdicts: dict[tuple[str, Kind], Verdict] = {}
+        self._started: dict[str, asyncio.Event] = {}
         self.failed: dict[str, str] = {}
         """Container id → `startup` or `liveness`, once the probe's threshold was reached."""
+
+    def _startup(self, container_id: str) -> asyncio.Event:
+        """Set once the container's startup probe has succeeded."""
+        return self._started.setdefault(container_id, asyncio.Event())
 
     def is_started(self, declared: Declared, container_id: str) -> bool:
         if not declared.spec.get("startupProbe"):
@@ -46,6 +51,8 @@ class Prober:
         the agent restarted, and stays so until a probe says otherwise."""
         if declared.kind == "ephemeral":
             return
+        if not declared.spec.get(FIELDS["startup"]):
+            self._startup(status.id).set()
         for kind, name in FIELDS.items():
             probe = declared.spec.get(name)
             key = (status.id, kind)
@@ -62,8 +69,9 @@ class Prober:
         for key in [key for key in self._tasks if key[0] not in running]:
             self._tasks.pop(key).cancel()
             del self._verdicts[key]
-        for container_id in [known for known in self.failed if known not in running]:
-            del self.failed[container_id]
+        for known in (self.failed, self._started):
+            for container_id in known.keys() - running:
+                del known[container_id]
 
     async def close(self) -> None:
         tasks = list(self._tasks.values())
@@ -95,9 +103,9 @@ class Prober:
         await asyncio.sleep(settings.initial_delay)
         verdict = self._verdicts[status.id, kind]
         if kind != "startup":
-            while not self.is_started(declared, status.id):
-                await asyncio.sleep(0.05)
+            await self._startup(status.id).wait()
         elif verdict.good:
+            self._startup(status.id).set()
             return
         early = early_delays(settings) if kind != "liveness" and not verdict.good else []
         counted = loop.time()
@@ -130,4 +138,6 @@ class Prober:
             self.failed[status.id] = kind
             self._changed()
         elif verdict.good != before:
+            if kind == "startup":
+                self._startup(status.id).set()
             self._changed()

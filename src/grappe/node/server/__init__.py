@@ -1,4 +1,4 @@
-"""The kubelet's HTTPS server: logs, exec, attach and port-forward, asked for by the API server only.
+"""The kubelet's HTTPS server: logs, exec, attach, port-forward, asked for by the API server.
 
 Shows nothing to anyone without a client certificate of the cluster's CA, except /healthz.
 """

@@ -130,14 +130,8 @@ class KubeletServer:
             return status.state == "running"
 
         path = Path(chosen.log_path)
-        if not path.is_file():
-            # A container that has just started may not have its file yet.
-            await asyncio.sleep(0.05)
-        if not path.is_file():
-            if not query.follow and chosen.state == "exited":
-                raise Refused(400, f"the log of {where} has been removed")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+        if not _ensure_log(path, ended=chosen.state == "exited"):
+            raise Refused(400, f"the log of {where} has been removed")
         await request.stream(read(path, query, running))
 
     # -- exec and attach
@@ -203,6 +197,18 @@ class KubeletServer:
             await socket.close(1008, "query parameter port is required")
             return
         await portforward.serve_channels(socket, ports, pod, dial)
+
+
+def _ensure_log(path: Path, *, ended: bool) -> bool:
+    """A container that has just started may not have its log file yet; one that has ended and has
+    none never gets it."""
+    if path.is_file():
+        return True
+    if ended:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return True
 
 
 def _stdin_tty(request: Request) -> tuple[bool, bool]:

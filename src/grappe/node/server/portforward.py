@@ -1,8 +1,8 @@
 """port-forward, in the two forms clients speak.
 
-kubectl: SPDY/3.1 frames inside WebSocket messages (subprotocol SPDY/3.1+portforward.k8s.io, KEP-4006);
-each connection is a pair of streams, `error` and `data`, with one request id. The Python client:
-v4.channel.k8s.io with two channels for each port.
+kubectl: SPDY/3.1 frames inside WebSocket messages (subprotocol SPDY/3.1+portforward.k8s.io,
+KEP-4006); each connection is a pair of streams, `error` and `data`, with one request id.
+The Python client: v4.channel.k8s.io with two channels for each port.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _WORDS = (
     "if-none-match if-range if-unmodified-since last-modified location max-forwards pragma "
     "proxy-authenticate proxy-authorization range referer retry-after server te trailer "
     "transfer-encoding upgrade user-agent vary via warning www-authenticate method get status"
-).split()
+)
 _MORE = ("200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie", "keep-alive", "origin")
 _REST = (
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
@@ -38,7 +38,7 @@ _REST = (
     "gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0."
 )
 DICTIONARY = (
-    b"".join(struct.pack(">I", len(word)) + word.encode() for word in (*_WORDS, *_MORE))
+    b"".join(struct.pack(">I", len(word)) + word.encode() for word in (*_WORDS.split(), *_MORE))
     + _REST.encode()
 )
 """The dictionary of §2.6.10.1, with which both sides prime their header compression."""

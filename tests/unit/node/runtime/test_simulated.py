@@ -83,5 +83,5 @@ def test_one_container_can_differ_from_the_others() -> None:
     "text", ["{", "[]", '{"exitCode": -1}', '{"nope": 1}', '{"runFor": "2s"}', '{"containers": 1}']
 )
 def test_a_wrong_script_is_refused_naming_the_annotation(text: str) -> None:
-    with pytest.raises(ValueError, match="grappe.dev/simulate"):
+    with pytest.raises(ValueError, match=r"grappe\.dev/simulate"):
         parse({ANNOTATION: text}, {}, "a")

@@ -86,14 +86,18 @@ class Images:
         raise UserError("containerd did not take the pause image", f"see {self._paths.log}")
 
 
+def _check_archive(file: Path) -> None:
+    if not file.is_file():
+        raise UserError(f"{file} is no file", "give the path of an image archive (tar)")
+
+
 async def load_image(paths: Paths, file: Path) -> list[str]:
     """Import an OCI or docker-archive tar; the names of the images in it. UserError when
     containerd is not running or refuses the file."""
     ctr = find_program("ctr")
     if ctr is None:
         raise UserError("ctr is not on this machine", "run: apt-get install containerd")
-    if not file.is_file():
-        raise UserError(f"{file} is no file", "give the path of an image archive (tar)")
+    _check_archive(file)
     process = await asyncio.create_subprocess_exec(
         *(ctr, "--address", str(paths.socket), "--namespace", "k8s.io"),
         *("images", "import", str(file)),

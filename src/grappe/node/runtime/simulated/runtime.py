@@ -321,8 +321,7 @@ class SimulatedRuntime:
 
     async def reopen_log(self, container_id: str) -> None:
         _, container = self._container(container_id)
-        if container.log_path:
-            Path(container.log_path).touch()
+        self._write_log(container, "")
 
     def _write_log(self, container: SimulatedContainer, text: str) -> None:
         if not container.log_path:
