@@ -111,6 +111,16 @@ async def test_a_headless_service_has_no_address(cluster: TestCluster) -> None:
     assert reply.body["spec"]["clusterIPs"] == ["None"]
 
 
+async def test_a_family_the_cluster_has_not_is_refused(cluster: TestCluster) -> None:
+    reply = await ask(cluster, "POST", SERVICES, service("a", ipFamilies=["IPv6"]))
+    assert reply.status == 422
+    assert 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this' in reply.message
+    reply = await ask(cluster, "POST", SERVICES, service("a", ipFamilyPolicy="RequireDualStack"))
+    assert "this cluster is not configured for dual-stack services" in reply.message
+    reply = await ask(cluster, "POST", SERVICES, service("a", ipFamilyPolicy="PreferDualStack"))
+    assert reply.status == 201
+
+
 async def test_an_external_name_has_no_address(cluster: TestCluster) -> None:
     sent = service("a", type="ExternalName", externalName="example.com")
     reply = await ask(cluster, "POST", SERVICES, sent)

@@ -81,7 +81,14 @@ class ServiceStrategy(Strategy):
         _drop_what_the_type_has_not(new, old)
         _settle_addresses(new)
 
+    def validate_create(self, obj: Object) -> list[Cause]:
+        return _family_problems(obj)
+
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
+        return [*_family_problems(new), *self._address_changes(new, old)]
+
+    @staticmethod
+    def _address_changes(new: Object, old: Object) -> list[Cause]:
         before, now = old["spec"].get("clusterIP"), new["spec"].get("clusterIP")
         if "ExternalName" in (service_type(new), service_type(old)) or not before:
             return []
@@ -233,6 +240,30 @@ def _address_refused(service: Object, asked: str, why: str) -> Exception:
     listed = orjson.dumps([asked] if asked else []).decode()
     message = f"Invalid value: {listed}: failed to allocate IP {asked}: {why}"
     return _invalid(service, Cause("spec.clusterIPs", "FieldValueInvalid", message))
+
+
+def _family_problems(service: Object) -> list[Cause]:
+    """A cluster has IPv4 only; a headless service without a selector may say what it likes."""
+    spec = service["spec"]
+    headless = spec.get("clusterIP") == HEADLESS and not spec.get("selector")
+    if service_type(service) == "ExternalName" or headless:
+        return []
+    found = [
+        Cause(
+            f"spec.ipFamilies[{index}]",
+            "FieldValueInvalid",
+            f'Invalid value: "{family}": not configured on this cluster',
+        )
+        for index, family in enumerate(spec.get("ipFamilies") or ())
+        if family != "IPv4"
+    ]
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        message = (
+            'Invalid value: "RequireDualStack": '
+            "this cluster is not configured for dual-stack services"
+        )
+        found.append(Cause("spec.ipFamilyPolicy", "FieldValueInvalid", message))
+    return found
 
 
 def _settle_addresses(service: Object) -> None:
