@@ -65,12 +65,14 @@ class _Side(asyncio.Protocol):
 
 
 class _Accepted(_Side):
-    """The client's side: reads nothing until the target is there."""
+    """The client's side: keeps what comes before the target is there, which is one read at most
+    (uvloop begins to read whatever `connection_made` asked for)."""
 
     def __init__(self, target: tuple[str, int], running: set[asyncio.Task[None]]) -> None:
         super().__init__()
         self._target = target
         self._running = running
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -78,6 +80,20 @@ class _Accepted(_Side):
         task = asyncio.create_task(self._connect(), name="published port")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer is not None:
+            super().data_received(data)
+            return
+        self._early += data
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        if self.peer is not None:
+            return super().eof_received()
+        self.ended = True
+        return True
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,6 +118,11 @@ class _Accepted(_Side):
                     one.abort()
             return
         self.peer, side.peer = side, self
+        if self._early:
+            side.transport.write(self._early)
+            self._early = b""
+        if self.ended:
+            side.transport.write_eof()
         self.transport.resume_reading()
 
 
