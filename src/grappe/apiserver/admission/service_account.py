@@ -38,7 +38,7 @@ class ServiceAccount(Plugin):
             if spec.get("serviceAccountName"):
                 raise refuse(request, "a mirror pod may not reference service accounts")
             return None
-        name = spec.get("serviceAccountName") or DEFAULT
+        name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
         account = self._live.get(SERVICE_ACCOUNTS, request.namespace, name)
         if account is None:
