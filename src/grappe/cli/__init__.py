@@ -6,6 +6,7 @@ escapes is a bug and is shown as one, with where to find the log.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -41,6 +42,13 @@ def run(command: object) -> int:
         return _report(f"the API server refused: {error.message}", "")
     except TransportError as error:
         return _report(f"the API server does not answer: {error}", "run: grappe status")
+    except Exception as error:
+        if os.environ.get("GRAPPE_DEBUG"):
+            raise
+        return _report(
+            f"this is a bug in grappe: {type(error).__name__}: {error}",
+            "run it again with GRAPPE_DEBUG=1 and report what it prints",
+        )
     return 0
 
 

@@ -48,9 +48,9 @@ async def tell(config: ClusterConfig) -> None:
     builder = Builder(config.data_dir / "demo" / "build", example)
     repository = Repository(config.data_dir / "demo" / "repository")
     with step("base image from Debian's packages (mmdebstrap)"):
-        builder.base()
+        await asyncio.to_thread(builder.base)
     with step("application image, version 1 (buildah)"):
-        load_image(config, builder.application("localhost/hello-web:1", "1"))
+        await asyncio.to_thread(_build_and_load, builder, config, "1")
     with step("Git repository with the manifests"):
         revision = repository.create(example / "manifests")
     client = connect(config.kubeconfig)
@@ -64,6 +64,10 @@ async def tell(config: ClusterConfig) -> None:
     finally:
         await client.close()
     _what_next(config, repository, urls[1])
+
+
+def _build_and_load(builder: Builder, config: ClusterConfig, version: str) -> None:
+    load_image(config, builder.application(f"localhost/hello-web:{version}", version))
 
 
 async def _create_application(client: Client, application: Object, repository: Path) -> None:
@@ -144,7 +148,7 @@ async def _roll_out(
     client: Client, config: ClusterConfig, builder: Builder, repository: Repository, url: str
 ) -> None:
     with step("application image, version 2"):
-        load_image(config, builder.application("localhost/hello-web:2", "2"))
+        await asyncio.to_thread(_build_and_load, builder, config, "2")
     with Traffic(url) as traffic:
         with step("commit of version 2 rolled out"):
             repository.replace("deployment.yaml", "hello-web:1", "hello-web:2")
