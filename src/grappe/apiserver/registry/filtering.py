@@ -60,7 +60,7 @@ class Filter:
     def identity(self) -> tuple[str, str, str, str]:
         """The same for filters that select the same, so that watchers can share."""
         return (
-            f"{self.served.resource.api_version}/{self.served.bucket}",
+            f"{id(self.served)} {self.served.resource.api_version}/{self.served.bucket}",
             self.prefix,
             "" if self.labels is None else str(self.labels),
             "" if self.fields is None else str(self.fields),
