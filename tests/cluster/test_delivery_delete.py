@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from grappe import controllers
 from grappe.api.resources import APPLICATIONS, CONFIG_MAPS
 
 from .gitops import config_map, delivering, text, until
@@ -33,6 +36,19 @@ async def test_with_its_finalizer_what_it_deployed_goes_too(gitops):
     await gitops.client.delete(APPLICATIONS, "web", "argocd")
     await gone(gitops)
     assert [await gitops.value(name) for name in ("a", "b", "kept")] == [None, None, "1"]
+
+
+async def test_argo_cds_own_finalizer_deletes_in_the_foreground(cluster, gitops):
+    """Which needs the garbage collector, and a finalizer name without a path."""
+    collector = asyncio.create_task(controllers.run(cluster.client, cluster.clock))
+    gitops.repository.commit({"deploy/a.yaml": text(config_map("a"))})
+    await gitops.create(automated=AUTOMATED, finalizers=("resources-finalizer.argocd.argoproj.io",))
+    await gitops.until("Synced")
+    await gitops.client.delete(APPLICATIONS, "web", "argocd")
+    await gone(gitops)
+    assert await gitops.value("a") is None
+    collector.cancel()
+    await asyncio.gather(collector, return_exceptions=True)
 
 
 async def test_without_it_everything_stays(gitops):

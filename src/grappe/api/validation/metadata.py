@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from grappe.api import Object, names
 from grappe.api.causes import invalid, required, too_long
-from grappe.api.resources import Resource
+from grappe.api.resources import Resource, builtin_kind
 from grappe.api.validation.rules import Causes, label_map
 
 _ANNOTATIONS_MAX = 256 * 1024
@@ -42,10 +42,12 @@ def validate(resource: Resource, metadata: Object) -> Causes:
     yield from label_map(metadata.get("labels"), "metadata.labels")
     yield from _annotations(metadata.get("annotations") or {})
     yield from _owners(metadata.get("ownerReferences") or [])
+    # Of custom resources any qualified name will do.
+    built_in = builtin_kind(resource.api_version, resource.kind) is not None
     for i, finalizer in enumerate(metadata.get("finalizers") or []):
         for problem in names.qualified_name_problems(finalizer):
             yield invalid("metadata.finalizers", finalizer, problem)
-        if "/" not in finalizer and finalizer not in _RESERVED_FINALIZERS:
+        if built_in and "/" not in finalizer and finalizer not in _RESERVED_FINALIZERS:
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield invalid(f"metadata.finalizers[{i}]", finalizer, detail)
 
