@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from grappe.api import Object
 from grappe.api.resources import PODS, SERVICES, Resource
@@ -101,31 +101,44 @@ def unspecified(spec: Object, hard: Object) -> Iterator[str]:
             yield f"{name} for: {','.join(silent)}"
 
 
-def in_scope(quota: Object, resource: Resource, obj: Object) -> bool:
-    """Whether a quota's scopes cover `obj`. Only pods have scopes here."""
+class Facts(NamedTuple):
+    """What quotas need to know of an object. `scopes` and `priority_class` are a pod's."""
+
+    used: Amounts
+    scopes: frozenset[str] = frozenset()
+    priority_class: str | None = None
+
+
+def facts(resource: Resource, obj: Object) -> Facts:
+    """All that quotas ask of `obj`, small enough to keep."""
+    used = usage(resource, obj)
+    if resource.bucket != PODS.bucket:
+        return Facts(used)
+    spec = obj.get("spec") or {}
+    ends = spec.get("activeDeadlineSeconds") is not None
+    scopes = frozenset(
+        (
+            "Terminating" if ends else "NotTerminating",
+            "BestEffort" if _best_effort(spec) else "NotBestEffort",
+        )
+    )
+    return Facts(used, scopes, spec.get("priorityClassName") or "")
+
+
+def in_scope(quota: Object, found: Facts) -> bool:
+    """Whether a quota's scopes cover an object. Only pods have scopes here."""
     spec = quota.get("spec") or {}
     wanted = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
     wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or []
-    if not wanted:
-        return True
-    if resource.bucket != PODS.bucket:
+    return all(_matches(scope, found) for scope in wanted)
+
+
+def _matches(scope: Object, found: Facts) -> bool:
+    if found.priority_class is None:
         return False
-    return all(_matches(scope, obj.get("spec") or {}) for scope in wanted)
-
-
-def _matches(scope: Object, pod: Object) -> bool:
-    match scope.get("scopeName"):
-        case "Terminating":
-            return pod.get("activeDeadlineSeconds") is not None
-        case "NotTerminating":
-            return pod.get("activeDeadlineSeconds") is None
-        case "BestEffort":
-            return _best_effort(pod)
-        case "NotBestEffort":
-            return not _best_effort(pod)
-        case "PriorityClass":
-            return _expression(scope, pod.get("priorityClassName") or "")
-    return False
+    if scope.get("scopeName") == "PriorityClass":
+        return _expression(scope, found.priority_class)
+    return scope.get("scopeName") in found.scopes
 
 
 def _expression(scope: Object, value: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from grappe.api.resources import PODS, SECRETS, SERVICES
 from grappe.apiserver.admission.kinds import PERSISTENT_VOLUME_CLAIMS
-from grappe.apiserver.admission.quota_usage import in_scope, unspecified, usage
+from grappe.apiserver.admission.quota_usage import facts, in_scope, unspecified, usage
 
 
 def told(resource: Any, obj: dict[str, Any]) -> dict[str, int]:
@@ -77,9 +77,9 @@ def test_anything_can_be_counted() -> None:
     ],
 )
 def test_scopes_choose_pods(scopes: list[str], spec: dict[str, Any], covered: bool) -> None:
-    assert in_scope({"spec": {"scopes": scopes}}, PODS, {"spec": spec}) is covered
-    if scopes:
-        assert in_scope({"spec": {"scopes": scopes}}, SECRETS, {}) is False
+    quota = {"spec": {"scopes": scopes}}
+    assert in_scope(quota, facts(PODS, {"spec": spec})) is covered
+    assert in_scope(quota, facts(SECRETS, {})) is (not scopes)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_scopes_choose_pods(scopes: list[str], spec: dict[str, Any], covered: bo
 def test_a_scope_selector_chooses_by_priority_class(operator, values, covered) -> None:
     expression = {"scopeName": "PriorityClass", "operator": operator, "values": values}
     quota = {"spec": {"scopeSelector": {"matchExpressions": [expression]}}}
-    assert in_scope(quota, PODS, {"spec": {"priorityClassName": "high"}}) is covered
+    assert in_scope(quota, facts(PODS, {"spec": {"priorityClassName": "high"}})) is covered
 
 
 def test_what_a_quota_limits_must_be_said() -> None:
