@@ -24,7 +24,7 @@ from grappe.testing.cluster import TestCluster
 Object = dict[str, Any]
 T = TypeVar("T")
 
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 
 
 class Plant:
