@@ -20,6 +20,7 @@ def _job(obj: Object) -> None:
             "backoffLimit": _UNLIMITED if "backoffLimitPerIndex" in spec else 6,
             "completionMode": "NonIndexed",
             "suspend": False,
+            "manualSelector": False,
             "podReplacementPolicy": (
                 "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed"
             ),

@@ -6,7 +6,6 @@ import base64
 
 from grappe.api import Object
 from grappe.api.defaults.fields import fill_empty, objects, part
-from grappe.api.quantity import compare
 
 
 def _namespace(obj: Object) -> None:
@@ -45,9 +44,6 @@ def _limit_range(obj: Object) -> None:
             continue
         default = {**(item.get("max") or {}), **(item.get("default") or {})}
         request = {**(item.get("min") or {}), **default, **(item.get("defaultRequest") or {})}
-        for name, least in (item.get("min") or {}).items():
-            if name in default and compare(request[name], least) < 0:
-                request[name] = least
         if default:
             item["default"] = default
         if request:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.defaults.fields import fill, fill_empty, objects, part
+from grappe.api.defaults.images import pull_policy
+from grappe.api.defaults.pod_resources import (
+    default_pod_resources,
+    requests_from_limits,
+    round_to_millis,
+)
 from grappe.api.defaults.volumes import default_volume
 
 _SPEC = {
@@ -42,6 +48,7 @@ def default_container(container: Object) -> None:
     fill_empty(container, "terminationMessagePolicy", "File")
     fill_empty(container, "imagePullPolicy", pull_policy(container.get("image") or ""))
     fill(container, {"resources": {}})
+    round_to_millis(container["resources"])
     for port in objects(container, "ports"):
         fill_empty(port, "protocol", "TCP")
     for variable in objects(container, "env"):
@@ -55,15 +62,6 @@ def default_container(container: Object) -> None:
     for hook in ("postStart", "preStop"):
         if "httpGet" in (lifecycle.get(hook) or {}):
             _http_get(lifecycle[hook]["httpGet"])
-
-
-def pull_policy(image: str) -> str:
-    """Always for `latest` and for no tag at all, unless a digest says exactly which image."""
-    name, _, digest = image.partition("@")
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    if colon:
-        return "Always" if tag == "latest" else "IfNotPresent"
-    return "IfNotPresent" if digest else "Always"
 
 
 def _probe(probe: Object) -> None:
@@ -96,19 +94,12 @@ def _pod(pod: Object) -> None:
     fill(spec, {"enableServiceLinks": True})
     for kind in ("initContainers", "containers"):
         for container in objects(spec, kind):
-            _requests_from_limits(container["resources"])
+            requests_from_limits(container["resources"])
             if spec.get("hostNetwork"):
                 for port in objects(container, "ports"):
                     if not port.get("hostPort") and "containerPort" in port:
                         port["hostPort"] = port["containerPort"]
-    if isinstance(spec.get("resources"), dict):
-        _requests_from_limits(spec["resources"])
-
-
-def _requests_from_limits(resources: Object) -> None:
-    limits = resources.get("limits")
-    if limits:
-        resources["requests"] = {**limits, **(resources.get("requests") or {})}
+    default_pod_resources(spec)
 
 
 def _pod_template(obj: Object) -> None:

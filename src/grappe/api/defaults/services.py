@@ -29,6 +29,10 @@ def _service(obj: Object) -> None:
         fill(spec, {"internalTrafficPolicy": "Cluster"})
     if spec["type"] == "LoadBalancer":
         fill(spec, {"allocateLoadBalancerNodePorts": True})
+        balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+        for ingress in objects(balancer, "ingress"):
+            if ingress.get("ip"):
+                fill(ingress, {"ipMode": "VIP"})
 
 
 def _endpoints(obj: Object) -> None:

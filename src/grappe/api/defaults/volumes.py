@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.defaults.fields import fill, fill_empty, objects
+from grappe.api.defaults.images import pull_policy
 
 _MODE = {"defaultMode": 0o644}
 
@@ -76,7 +77,12 @@ def default_scale_io(source: Object) -> None:
     fill_empty(source, "fsType", "xfs")
 
 
+def _image(source: Object) -> None:
+    fill_empty(source, "pullPolicy", pull_policy(source.get("reference") or ""))
+
+
 _SOURCES = {
+    "image": _image,
     "configMap": _with_mode,
     "secret": _with_mode,
     "downwardAPI": _downward_api,

@@ -39,9 +39,11 @@ def _stateful_set(obj: Object) -> None:
     fill_empty(spec, "podManagementPolicy", "OrderedReady")
     fill(spec, {"replicas": 1, "revisionHistoryLimit": 10})
     strategy = part(spec, "updateStrategy")
-    fill_empty(strategy, "type", "RollingUpdate")
-    if strategy["type"] == "RollingUpdate":
-        fill(part(strategy, "rollingUpdate"), {"partition": 0})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+        part(strategy, "rollingUpdate")
+    if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
+        fill(strategy["rollingUpdate"], {"partition": 0})
     retention = part(spec, "persistentVolumeClaimRetentionPolicy")
     fill_empty(retention, "whenDeleted", "Retain")
     fill_empty(retention, "whenScaled", "Retain")

@@ -5,7 +5,7 @@ import pytest
 
 from grappe.api import Object
 from grappe.api.defaults import apply_defaults
-from grappe.api.defaults.pods import pull_policy
+from grappe.api.defaults.images import pull_policy
 from grappe.api.resources import BUILTIN, Resource, builtin_kind
 from grappe.api.schema import builtin_schema
 
@@ -158,6 +158,66 @@ def test_volumes() -> None:
     assert volumes[5]["secret"]["defaultMode"] == 256
 
 
+def test_amounts_are_counted_in_thousandths() -> None:
+    spec = defaulted(
+        "v1", "Pod", spec={"containers": [{"name": "c", "resources": {"limits": {"cpu": "100u"}}}]}
+    )["spec"]
+    assert spec["containers"][0]["resources"]["requests"] == {"cpu": "1m"}
+
+
+def container(**resources: Any) -> dict[str, Any]:
+    return {"name": "c", "resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("given", "containers", "expected"),
+    [
+        ({}, [container(limits={"cpu": "1"})], {}),
+        (
+            {"limits": {"cpu": "4", "memory": "1Gi"}},
+            [container(requests={"cpu": "500m"}), container(requests={"cpu": "1"})],
+            {
+                "limits": {"cpu": "4", "memory": "1Gi"},
+                "requests": {"cpu": "1500m", "memory": "1Gi"},
+            },
+        ),
+        (
+            {"requests": {"cpu": "1"}},
+            [container(limits={"cpu": "1", "memory": "1Gi"}), container(limits={"cpu": "1"})],
+            {"limits": {"cpu": "2"}, "requests": {"cpu": "1", "memory": "1Gi"}},
+        ),
+        (
+            {"limits": {"cpu": "1"}},
+            [container(limits={"hugepages-2Mi": "4Mi"})],
+            {
+                "limits": {"cpu": "1", "hugepages-2Mi": "4Mi"},
+                "requests": {"cpu": "1", "hugepages-2Mi": "4Mi"},
+            },
+        ),
+    ],
+    ids=["nothing given", "requests from containers", "limits from containers", "huge pages"],
+)
+def test_requirements_of_a_whole_pod(
+    given: dict[str, Any], containers: list[Any], expected: dict[str, Any]
+) -> None:
+    pod = defaulted("v1", "Pod", spec={"resources": given, "containers": containers})
+    assert pod["spec"]["resources"] == expected
+
+
+def test_init_containers_count_by_the_highest_and_sidecars_all_along() -> None:
+    sidecar = {**container(requests={"cpu": "1"}), "restartPolicy": "Always"}
+    pod = defaulted(
+        "v1",
+        "Pod",
+        spec={
+            "resources": {"limits": {"cpu": "9"}},
+            "initContainers": [sidecar, container(requests={"cpu": "3"})],
+            "containers": [container(requests={"cpu": "2"})],
+        },
+    )
+    assert pod["spec"]["resources"]["requests"] == {"cpu": "4"}
+
+
 def test_deployment_and_its_template() -> None:
     template = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "1"}}}]}}
     spec = defaulted("apps/v1", "Deployment", spec={"template": template})["spec"]
@@ -182,6 +242,10 @@ def test_stateful_set() -> None:
     )["spec"]
     assert spec["podManagementPolicy"] == "OrderedReady"
     assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    explicit = defaulted(
+        "apps/v1", "StatefulSet", spec={"updateStrategy": {"type": "RollingUpdate"}}
+    )
+    assert explicit["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
     claim = spec["volumeClaimTemplates"][0]
     assert claim["kind"] == "PersistentVolumeClaim"
     assert claim["spec"]["volumeMode"] == "Filesystem"
