@@ -44,6 +44,9 @@ class BuiltinSchema:
             return [Cause("", "FieldValueTypeInvalid", str(error))]
         return []
 
+    def check_update(self, obj: Object, old: Object) -> list[Cause]:
+        return self.check(obj)
+
     def node(self, path: tuple[str, ...]) -> Node | None:
         return node_at(self.root, path)
 

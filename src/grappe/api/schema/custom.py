@@ -14,6 +14,7 @@ from grappe.api.schema.check import Check, compile_check
 from grappe.api.schema.decode import decoder
 from grappe.api.schema.interface import DecodingError
 from grappe.api.schema.node import MISSING, Node
+from grappe.api.schema.ratchet import forgiven
 from grappe.api.schema.unknown import drop_unknown, unknown_paths
 
 Defaulter: TypeAlias = Callable[[Any], None]
@@ -65,6 +66,9 @@ class CustomSchema:
         causes: list[Cause] = []
         self._check(obj, "", causes)
         return causes
+
+    def check_update(self, obj: Object, old: Object) -> list[Cause]:
+        return forgiven(self.root, self.check(obj), obj, old)
 
     def node(self, path: tuple[str, ...]) -> Node | None:
         return node_at(self.root, path)

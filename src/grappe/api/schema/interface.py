@@ -50,6 +50,10 @@ class Schema(Protocol):
         kinds' rules are in `grappe.api.validation`)."""
         ...
 
+    def check_update(self, obj: Object, old: Object) -> list[Cause]:
+        """As `check`, but forgiving what was already wrong with a value that stays as it is."""
+        ...
+
     def node(self, path: tuple[str, ...]) -> Node | None:
         """The schema at field names `path`; `"[]"` steps into a list's items."""
         ...

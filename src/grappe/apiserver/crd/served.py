@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
 
 from grappe.api import Object
 from grappe.api.errors import Cause
 from grappe.api.resources import ALL_VERBS, Resource
 from grappe.api.schema import CustomSchema, Node, crd_schema
 from grappe.apiserver.crd.columns import DEFAULT_COLUMNS
-from grappe.apiserver.crd.definition import Definition, Names
+from grappe.apiserver.crd.definition import Definition, Names, Version
 from grappe.apiserver.registry.interface import ScalePaths, ServedResource
 
 
@@ -50,37 +49,36 @@ class DeferredSchema:
     def check(self, obj: Object) -> list[Cause]:
         return self._schema.check(obj)
 
+    def check_update(self, obj: Object, old: Object) -> list[Cause]:
+        return self._schema.check_update(obj, old)
+
     def node(self, path: tuple[str, ...]) -> Node | None:
         return self._schema.node(path)
 
 
 def served_versions(
-    definition: Definition,
-    names: Names,
-    spec: Object,
-    load_schema: Callable[[str], Object | None],
+    definition: Definition, names: Names, load_schema: Callable[[str], Object | None]
 ) -> Iterator[ServedResource]:
     """What `definition` serves under its accepted `names`. `load_schema` gives a version's
     `openAPIV3Schema`. A definition that is going away takes no new objects."""
     verbs = tuple(v for v in ALL_VERBS if v != "create" or not definition.terminating)
-    for version in spec.get("versions") or ():
-        if version.get("served"):
+    for version in definition.versions:
+        if version.served:
             yield _serve(definition, names, version, verbs, load_schema)
 
 
 def _serve(
     definition: Definition,
     names: Names,
-    version: Object,
+    version: Version,
     verbs: tuple[str, ...],
     load_schema: Callable[[str], Object | None],
 ) -> ServedResource:
-    name: str = version["name"]
-    subresources: dict[str, Any] = version.get("subresources") or {}
+    subresources = version.subresources or {}
     present = frozenset(sub for sub in ("status", "scale") if subresources.get(sub) is not None)
     resource = Resource(
         definition.group,
-        name,
+        version.name,
         names.plural,
         names.kind,
         definition.namespaced,
@@ -93,7 +91,7 @@ def _serve(
     scale = subresources.get("scale")
     return ServedResource(
         resource=resource,
-        schema=DeferredSchema(lambda: load_schema(name)),
+        schema=DeferredSchema(lambda: load_schema(version.name)),
         bucket=resource.bucket,
         storage_version=f"{definition.group}/{definition.storage_version}",
         scale=ScalePaths(
@@ -103,17 +101,15 @@ def _serve(
         )
         if scale is not None
         else None,
-        columns=tuple(version.get("additionalPrinterColumns") or DEFAULT_COLUMNS),
-        selectable_fields=tuple(
-            field["jsonPath"] for field in version.get("selectableFields") or ()
-        ),
+        columns=tuple(version.additional_printer_columns or DEFAULT_COLUMNS),
+        selectable_fields=tuple(field["jsonPath"] for field in version.selectable_fields or ()),
         definition=definition.uid,
         deprecation_warning=_deprecation(resource, version),
     )
 
 
-def _deprecation(resource: Resource, version: Object) -> str:
-    if not version.get("deprecated"):
+def _deprecation(resource: Resource, version: Version) -> str:
+    if not version.deprecated:
         return ""
-    told: str = version.get("deprecationWarning") or ""
-    return told or f"{resource.api_version} {resource.kind} is deprecated"
+    told = f"{resource.api_version} {resource.kind} is deprecated"
+    return version.deprecation_warning or told

@@ -30,7 +30,7 @@ def problems_of_update(
     if served.custom:
         return [
             *metadata.validate(served.resource, new["metadata"]),
-            *served.schema.check(new),
+            *served.schema.check_update(new, old),
         ]
     if subresource:
         return []

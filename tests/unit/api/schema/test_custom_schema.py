@@ -290,3 +290,33 @@ def test_any_object_is_pruned_defaulted_and_checked_without_surprise(obj: dict[s
     before = copy.deepcopy(obj)
     SCHEMA.check(obj)
     assert obj == before
+
+
+def update(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    wrong = SCHEMA.check_update({"spec": {"replicas": 1, **new}}, {"spec": {"replicas": 1, **old}})
+    return [c.field for c in wrong]
+
+
+def test_an_update_may_leave_alone_what_was_already_wrong() -> None:
+    assert update({"color": "blue"}, {"color": "blue", "step": 5}) == []
+    assert update({"color": "blue"}, {"color": "pink"}) == ["spec.color"]
+    assert update({}, {"color": "blue"}) == ["spec.color"]
+    assert update({"step": 7, "color": "blue"}, {"step": 8, "color": "blue"}) == ["spec.step"]
+
+
+def test_entries_of_list_maps_are_followed_by_their_key() -> None:
+    bad = {"name": "a", "number": "x"}
+    assert update({"ports": [bad]}, {"ports": [{"name": "b"}, bad]}) == []
+    assert update({"ports": [{"name": "a"}]}, {"ports": [bad]}) == ["spec.ports[0].number"]
+    assert update({"tags": ["a", 1]}, {"tags": ["b", 1]}) == ["spec.tags[1]"]
+    assert update({"tags": ["a", 1]}, {"tags": ["a", 1]}) == []
+
+
+def test_what_is_never_forgiven() -> None:
+    twice = {"tags": ["a", "a"]}
+    assert update(twice, twice) == ["spec.tags[1]"]
+    both = {"pick": {"a": "x", "b": "y"}}
+    assert update(both, both) == ["<nil>"]
+    missing = SCHEMA.check_update({"spec": {"step": 5}}, {"spec": {}})
+    assert [c.field for c in missing] == ["spec.replicas"]
+    assert SCHEMA.check_update({"spec": {}, "status": {}}, {"spec": {}}) == []
