@@ -35,13 +35,27 @@ class Loopback:
         path = resource.path(metadata.get("namespace"), metadata["name"], subresource or None)
         return await self._send("PUT", path, obj)
 
+    async def merge(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        subresource: str = "",
+    ) -> Object:
+        """A JSON merge patch."""
+        path = resource.path(namespace or None, name, subresource or None)
+        return await self._send("PATCH", path, patch, "application/merge-patch+json")
+
     async def delete(self, resource: Resource, namespace: str, name: str) -> Object:
         return await self._send("DELETE", resource.path(namespace or None, name), None)
 
-    async def _send(self, method: str, path: str, obj: Object | None) -> Object:
+    async def _send(
+        self, method: str, path: str, obj: Object | None, sent: str = "application/json"
+    ) -> Object:
         body = b"" if obj is None else orjson.dumps(obj)
         query = "" if obj is None else urlencode({"fieldManager": _FIELD_MANAGER})
-        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers = {"content-type": sent, "accept": "application/json"}
         answer = self._handler(Request(method, path, query, headers, body, user=APISERVER))
         if inspect.isawaitable(answer):
             answer = await answer

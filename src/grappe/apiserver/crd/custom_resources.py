@@ -11,12 +11,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+import msgspec
 import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
-from grappe.apiserver.crd.definition import CLEANUP_FINALIZER, Definition, read_definition
+from grappe.apiserver.crd.definition import CLEANUP_FINALIZER, Definition, Names, read_definition
 from grappe.apiserver.crd.naming import Verdict, judge_names
 from grappe.apiserver.crd.served import served_versions
 from grappe.apiserver.crd.status import terminating, wanted_status
@@ -39,6 +40,10 @@ _RETRY = 0.2  # seconds until a refused status write or an unfinished clean-up i
 _LONGEST_RETRY = 5.0
 _AT_ONCE = 100
 
+_Facts = tuple[str, int, bool, Names]
+"""What decides about the resources a definition serves: its uid, the generation of its spec,
+whether it is going, its accepted names."""
+
 
 class CustomResources:
     """The registry's CustomResources. `start` before the first request, `settle` once there is a
@@ -48,7 +53,7 @@ class CustomResources:
         self._store = store
         self._clock = clock
         self._definitions: dict[str, Definition] = {}
-        self._by_definition: dict[str, list[ServedResource]] = {}
+        self._by_definition: dict[str, tuple[_Facts, list[ServedResource]]] = {}
         self._by_path: dict[tuple[str, str, str], ServedResource] = {}
         self._subscription: Subscription | None = None
         self._loopback: Loopback | None = None
@@ -96,9 +101,10 @@ class CustomResources:
             if event.type == "DELETED":
                 gone = self._definitions.pop(name, None)
                 self._by_definition.pop(name, None)
+                self.generation += 1
                 group = gone.group if gone else ""
             else:
-                group = self._take(event.record).group
+                group = self._take(event.record)
                 touched.add(name)
             # A change may free names that others of the group wait for.
             touched.update(
@@ -111,38 +117,43 @@ class CustomResources:
             self._look_after(name)
         self._index()
 
-    def _take(self, record: Record) -> Definition:
-        definition = read_definition(_object(record), record.revision)
+    def _take(self, record: Record) -> str:
+        """Remember what a record says; the group it speaks of."""
+        try:
+            definition = read_definition(b"{" + record.body, record.revision)
+        except msgspec.ValidationError as error:
+            log.error("%s cannot be read: %s", record.key, error)
+            return ""
         self._definitions[definition.name] = definition
-        return definition
+        return definition.group
 
     def _verdict(self, definition: Definition) -> Verdict:
         return judge_names(definition, self._definitions.values())
 
     def _serve(self, name: str) -> None:
+        """Settle what a definition serves. A change of its status alone keeps what is there, with
+        the schema that was read."""
         definition = self._definitions[name]
         verdict = self._verdict(definition)
-        record = self._store.get(_BUCKET, name)
-        established = verdict.accepted or definition.condition("Established") == "True"
-        if record is None or not established:
-            self._by_definition.pop(name, None)
+        if not verdict.accepted and definition.condition("Established") != "True":
+            if self._by_definition.pop(name, None) is not None:
+                self.generation += 1
             return
-        spec = _object(record)["spec"]
-        served = served_versions(
-            definition,
-            verdict.names,
-            spec,
-            lambda version: self._schema(name, version),
-        )
-        self._by_definition[name] = list(served)
+        facts = (definition.uid, definition.generation, definition.terminating, verdict.names)
+        kept = self._by_definition.get(name)
+        if kept is None or kept[0] != facts:
+            served = served_versions(
+                definition, verdict.names, lambda version: self._schema(name, version)
+            )
+            self._by_definition[name] = (facts, list(served))
+            self.generation += 1
 
     def _index(self) -> None:
         self._by_path = {
             (served.resource.group, served.resource.version, served.resource.plural): served
-            for _, versions in sorted(self._by_definition.items())
+            for _, (_, versions) in sorted(self._by_definition.items())
             for served in versions
         }
-        self.generation += 1
 
     def _schema(self, name: str, version: str) -> Object | None:
         record = self._store.get(_BUCKET, name)
@@ -196,10 +207,11 @@ class CustomResources:
         return False  # look once more: what was written may not be what is wanted by now
 
     async def _put_status(self, loopback: Loopback, definition: Definition, status: Object) -> None:
-        obj = self._whole(definition)
-        if obj is not None:
-            obj["status"] = status
-            await loopback.update(CUSTOM_RESOURCE_DEFINITIONS, obj, "status")
+        """Write on top of what `definition` was read from; anything newer refuses it."""
+        patch = {"metadata": {"resourceVersion": str(definition.revision)}, "status": status}
+        await loopback.merge(
+            CUSTOM_RESOURCE_DEFINITIONS, "", definition.name, patch, subresource="status"
+        )
 
     async def _clean_up(self, loopback: Loopback, definition: Definition) -> bool:
         """Delete the objects of a definition that is going, then let it go."""
@@ -215,18 +227,16 @@ class CustomResources:
         if definition.condition("Terminating") != "False":
             await self._put_status(loopback, definition, status)
             return False
-        obj = self._whole(definition)
-        if obj is not None:
-            metadata = obj["metadata"]
-            left = [f for f in metadata.get("finalizers") or () if f != CLEANUP_FINALIZER]
-            metadata["finalizers"] = left
-            await loopback.update(CUSTOM_RESOURCE_DEFINITIONS, obj)
+        left = [name for name in definition.finalizers if name != CLEANUP_FINALIZER]
+        version = str(definition.revision)
+        patch = {"metadata": {"resourceVersion": version, "finalizers": left}}
+        await loopback.merge(CUSTOM_RESOURCE_DEFINITIONS, "", definition.name, patch)
         return True
 
     async def _delete_objects(
         self, loopback: Loopback, definition: Definition, bucket: str
     ) -> None:
-        served = self._by_definition.get(definition.name)
+        served = self._by_definition.get(definition.name, (None, []))[1]
         records = self._store.list(bucket)
         for start in range(0, len(records), _AT_ONCE):
             await asyncio.gather(
@@ -251,15 +261,6 @@ class CustomResources:
         last = Draft(body=record.body, labels=record.labels, fields=record.fields)
         with suppress(RevisionMismatchError):
             await self._store.delete(bucket, record.key, record.revision, lambda revision: last)
-
-    def _whole(self, definition: Definition) -> Object | None:
-        """The definition as it was when `definition` was read, so that a write on top of
-        anything newer is refused."""
-        record = self._store.get(_BUCKET, definition.name)
-        if record is None or record.revision != definition.revision:
-            return None
-        resource = CUSTOM_RESOURCE_DEFINITIONS
-        return {"kind": resource.kind, "apiVersion": resource.api_version, **_object(record)}
 
 
 def _object(record: Record) -> Object:

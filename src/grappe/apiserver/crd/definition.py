@@ -1,9 +1,15 @@
-"""The parts of a CustomResourceDefinition that decide what is served; its schemas stay in bytes."""
+"""The parts of a CustomResourceDefinition that decide what is served.
+
+Read without its schemas, which are most of it: a definition may be half a megabyte, and a cluster
+may have a hundred.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from grappe.api import Object
 
@@ -46,22 +52,65 @@ class Names:
         return found
 
 
+class Version(msgspec.Struct, frozen=True, rename="camel"):
+    """One of `spec.versions`, without its schema."""
+
+    name: str
+    served: bool = False
+    storage: bool = False
+    deprecated: bool = False
+    deprecation_warning: str | None = None
+    subresources: dict[str, Any] | None = None
+    additional_printer_columns: list[dict[str, Any]] | None = None
+    selectable_fields: list[dict[str, Any]] | None = None
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str
+    uid: str
+    generation: int = 0
+    deletion_timestamp: str | None = None
+    finalizers: tuple[str, ...] = ()
+    annotations: dict[str, str] | None = None
+
+
+class _Spec(msgspec.Struct):
+    group: str
+    names: dict[str, Any]
+    scope: str
+    versions: tuple[Version, ...]
+
+
+class _Stored(msgspec.Struct):
+    metadata: _Metadata
+    spec: _Spec
+    status: dict[str, Any] | None = None
+
+
+_decoder = msgspec.json.Decoder(_Stored)
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One CustomResourceDefinition. `revision` is its record's."""
+    """One CustomResourceDefinition. `revision` is its record's, `generation` counts the changes
+    of its spec."""
 
     name: str
     uid: str
     revision: int
+    generation: int
     group: str
     namespaced: bool
     names: Names
-    versions: tuple[str, ...]
-    storage_version: str
+    versions: tuple[Version, ...]
     terminating: bool
     finalizers: tuple[str, ...]
     approval: str | None
     status: Object
+
+    @property
+    def storage_version(self) -> str:
+        return next((version.name for version in self.versions if version.storage), "")
 
     @property
     def accepted(self) -> Names:
@@ -76,21 +125,22 @@ class Definition:
         return ""
 
 
-def read_definition(obj: Object, revision: int) -> Definition:
-    """What a stored CustomResourceDefinition says."""
-    metadata, spec = obj["metadata"], obj["spec"]
-    versions: list[dict[str, Any]] = spec.get("versions") or []
+def read_definition(text: bytes, revision: int) -> Definition:
+    """What a stored CustomResourceDefinition (the JSON text of the whole object) says;
+    msgspec.ValidationError when it is none."""
+    found = _decoder.decode(text)
+    metadata, spec = found.metadata, found.spec
     return Definition(
-        name=metadata["name"],
-        uid=metadata["uid"],
+        name=metadata.name,
+        uid=metadata.uid,
         revision=revision,
-        group=spec.get("group") or "",
-        namespaced=spec.get("scope") == "Namespaced",
-        names=Names.of(spec.get("names") or {}),
-        versions=tuple(version["name"] for version in versions),
-        storage_version=next((v["name"] for v in versions if v.get("storage")), ""),
-        terminating=bool(metadata.get("deletionTimestamp")),
-        finalizers=tuple(metadata.get("finalizers") or ()),
-        approval=(metadata.get("annotations") or {}).get("api-approved.kubernetes.io"),
-        status=obj.get("status") or {},
+        generation=metadata.generation,
+        group=spec.group,
+        namespaced=spec.scope == "Namespaced",
+        names=Names.of(spec.names),
+        versions=spec.versions,
+        terminating=bool(metadata.deletion_timestamp),
+        finalizers=metadata.finalizers,
+        approval=(metadata.annotations or {}).get("api-approved.kubernetes.io"),
+        status=found.status or {},
     )

@@ -1,3 +1,5 @@
+import orjson
+
 from grappe.api import Object
 from grappe.apiserver.crd.definition import Definition, read_definition
 from grappe.apiserver.crd.naming import judge_names
@@ -18,7 +20,7 @@ def definition(plural: str, kind: str, group: str = "example.com", **rest: objec
         },
         **rest,
     }
-    return read_definition(obj, 1)
+    return read_definition(orjson.dumps(obj), 1)
 
 
 def accepted(plural: str, kind: str, **rest: object) -> Definition:
