@@ -16,10 +16,16 @@ def without_zeros(status: Object, keep: Collection[str] = ()) -> Object:
 
 
 def status_patch(old: Object | None, new: Object) -> Object:
-    """The merge patch that turns a status into another; empty when they are equal."""
+    """The merge patch (RFC 7386) that turns a status into another; empty when they are equal."""
     known = old or {}
-    changed = {key: value for key, value in new.items() if known.get(key) != value}
-    return {**changed, **{key: None for key in known if key not in new}}
+    patch: Object = {key: None for key in known if key not in new}
+    for key, value in new.items():
+        before = known.get(key)
+        if before == value and key in known:
+            continue
+        both = isinstance(before, dict) and isinstance(value, dict)
+        patch[key] = status_patch(before, value) if both else value
+    return patch
 
 
 async def write_status(

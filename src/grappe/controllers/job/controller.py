@@ -8,7 +8,7 @@ from grappe.api.resources import JOBS, PODS
 from grappe.api.selectors import label_selector_from_object
 from grappe.controllers.claims import claim, settle
 from grappe.controllers.context import Context
-from grappe.controllers.informers import CONTROLLER, ORPHAN
+from grappe.controllers.informers import CONTROLLER, NAMESPACE, ORPHAN
 from grappe.controllers.job.counting import FINALIZER
 from grappe.controllers.job.decide import Plan, World, decide
 from grappe.controllers.job.pods import make_pod
@@ -96,15 +96,21 @@ class JobController:
         return failure
 
     async def _free_orphans(self, key: Key, job: Object | None) -> None:
-        """Pods of a Job of that name which is gone, or gave them up."""
+        """Let go of pods that nobody will count: of a Job of that name which is gone, or which
+        gave them up. A Job that has reported before has none of an earlier namesake."""
+        fresh = job is None or not job.get("status")
         uid = job["metadata"]["uid"] if job is not None else None
-        for pod in self._pods.by_index(ORPHAN, key.namespace):
+        for pod in self._pods.by_index(NAMESPACE if fresh else ORPHAN, key.namespace):
             meta = pod["metadata"]
+            if FINALIZER not in (meta.get("finalizers") or ()):
+                continue
             labels = meta.get("labels") or {}
-            if FINALIZER in (meta.get("finalizers") or ()) and (
-                labels.get("batch.kubernetes.io/job-name") == key.name
-                and labels.get("batch.kubernetes.io/controller-uid") != uid
-            ):
+            owner = controller_of(pod) or {
+                "kind": "Job",
+                "name": labels.get("batch.kubernetes.io/job-name"),
+                "uid": labels.get("batch.kubernetes.io/controller-uid"),
+            }
+            if (owner["kind"], owner["name"]) == ("Job", key.name) and owner["uid"] != uid:
                 await self._take_finalizer_off(pod)
 
     async def _release(self, job: Object, pod: Object) -> None:

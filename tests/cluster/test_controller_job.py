@@ -1,0 +1,113 @@
+"""Jobs from end to end within the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grappe.api.resources import JOBS, PODS
+from grappe.client.rest import RestClient
+from grappe.testing.cluster import TestCluster
+
+from .plant import events, gone, plant, until
+
+Object = dict[str, Any]
+
+
+def job(**spec: Any) -> Object:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "task", "namespace": "default"},
+        "spec": {
+            "template": {
+                "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}
+            },
+            **spec,
+        },
+    }
+
+
+async def over(client: RestClient, kind: str) -> Object | None:
+    """The Job, once it is Complete or Failed."""
+    found = await client.get(JOBS, "task", "default")
+    for condition in (found.get("status") or {}).get("conditions") or ():
+        if condition["type"] == kind and condition["status"] == "True":
+            return found
+    return None
+
+
+async def test_a_job_runs_to_completion_and_its_pods_are_let_go(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Succeeded"
+        await cluster.client.create(JOBS, job(completions=5, parallelism=2))
+        found = await until(lambda: over(cluster.client, "Complete"))
+        assert found["status"]["succeeded"] == 5
+        assert "failed" not in found["status"]
+        assert found["status"]["completionTime"]
+        pods = (await cluster.client.list(PODS, "default")).items
+        assert len(pods) == 5
+        assert not any(p["metadata"].get("finalizers") for p in pods)
+        told = await events(cluster.client, "task")
+        assert told[-1] == "Completed: Job completed"
+        assert sum(e.startswith("SuccessfulCreate") for e in told) == 5
+
+
+async def test_an_indexed_job_runs_each_index_once(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Succeeded"
+        subject = job(completions=4, parallelism=4, completionMode="Indexed")
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Complete"))
+        assert found["status"]["completedIndexes"] == "0-3"
+        pods = (await cluster.client.list(PODS, "default")).items
+        assert sorted(p["spec"]["hostname"] for p in pods) == [f"task-{i}" for i in range(4)]
+
+
+async def test_a_job_that_fails_too_often(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Failed"
+        await cluster.client.create(JOBS, job(backoffLimit=0))
+        found = await until(lambda: over(cluster.client, "Failed"))
+        assert found["status"]["failed"] == 1
+        [reason] = {c["reason"] for c in found["status"]["conditions"]}
+        assert reason == "BackoffLimitExceeded"
+
+
+async def test_a_suspended_job_waits(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Succeeded"
+        await cluster.client.create(JOBS, job(suspend=True))
+
+        async def suspended() -> bool:
+            found = await cluster.client.get(JOBS, "task", "default")
+            listed = (found.get("status") or {}).get("conditions") or ()
+            return any(c["type"] == "Suspended" and c["status"] == "True" for c in listed)
+
+        await until(suspended)
+        assert not (await cluster.client.list(PODS, "default")).items
+        await cluster.client.patch(JOBS, "task", {"spec": {"suspend": False}}, "default")
+        await until(lambda: over(cluster.client, "Complete"))
+
+
+async def test_deleting_a_job_takes_its_pods_finalizers_and_all(cluster: TestCluster) -> None:
+    async with plant(cluster):
+        await cluster.client.create(JOBS, job(parallelism=2, completions=2))
+
+        async def running() -> bool:
+            found = await cluster.client.get(JOBS, "task", "default")
+            return (found.get("status") or {}).get("active") == 2
+
+        await until(running)
+        await cluster.client.delete(JOBS, "task", "default", propagation="Background")
+
+        async def empty() -> bool:
+            return not (await cluster.client.list(PODS, "default")).items
+
+        await until(empty)
+
+
+async def test_a_finished_job_goes_after_its_time(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Succeeded"
+        await cluster.client.create(JOBS, job(ttlSecondsAfterFinished=1))
+        await until(lambda: gone(cluster.client, JOBS, "task"))
