@@ -11,6 +11,8 @@ import orjson
 import pytest
 from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
+from grappe.api.resources import CONFIG_MAPS as CONFIG_MAPS_KIND
+from grappe.client import connect
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -206,3 +208,59 @@ async def test_many_watchers_hear_the_same_whenever_they_came(cluster: TestClust
         if n % 7 == 0:
             await asyncio.sleep(0.003)  # let the gathering window pass, now and then
     assert await asyncio.gather(*hearing) == [expected] * 4
+
+
+async def test_a_state_larger_than_any_buffer_arrives_whole(cluster: TestCluster) -> None:
+    for n in range(60):
+        reply = await ask(
+            cluster, "POST", CONFIG_MAPS, config_map(f"c-{n:02}", {"k": "x" * 200_000})
+        )
+        assert reply.status == 201
+    client = connect(await cluster.serve_https())
+    names = []
+    try:
+        async with asyncio.timeout(30):
+            async for event in client.watch(CONFIG_MAPS_KIND, "default", resource_version="0"):
+                names.append(event.object["metadata"]["name"])
+                if len(names) == 30:
+                    await _make(cluster, "c-late")
+                if len(names) == 61:
+                    break
+    finally:
+        await client.close()
+    assert names == [*(f"c-{n:02}" for n in range(60)), "c-late"]
+
+
+async def test_a_watch_ends_with_the_definition_of_what_it_watches(cluster: TestCluster) -> None:
+    definition = {
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Cluster",
+            "names": {"plural": "things", "kind": "Thing"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
+        },
+    }
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    things = "/apis/example.com/v1/things"
+    assert (await ask(cluster, "POST", path, definition)).status == 201
+    made = await ask(
+        cluster,
+        "POST",
+        things,
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"}},
+    )
+    assert made.status == 201
+    lines = cluster.transport.stream(things, {"watch": "1"}, {})
+    watch = Watch(lines)
+    assert await watch.named(1) == [("ADDED", "a")]
+    await ask(cluster, "DELETE", f"{path}/things.example.com")
+    assert await watch.named(1) == [("DELETED", "a")]
+    assert await watch.ended()

@@ -115,6 +115,10 @@ class _Lines:
         self._arrived = asyncio.Event()
         self._ended: Callable[[], None] | None = stream.start(self)
 
+    @property
+    def backlog(self) -> int:
+        return self._size
+
     def write(self, data: bytes) -> bool:
         if self._closed or self._size + len(data) > _BUFFER:
             self.close()

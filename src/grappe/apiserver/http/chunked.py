@@ -26,7 +26,7 @@ class ChunkedWriter:
     """A StreamWriter on a transport. `ended(clean)` is called once when the producer closes the
     stream (True) or the client lags by more than `backlog` bytes (False)."""
 
-    __slots__ = ("_backlog", "_chunked", "_ended", "_head", "_transport", "open")
+    __slots__ = ("_chunked", "_ended", "_head", "_limit", "_transport", "open")
 
     def __init__(
         self,
@@ -40,9 +40,13 @@ class ChunkedWriter:
         self._transport = transport
         self._head = head
         self._chunked = chunked
-        self._backlog = backlog
+        self._limit = backlog
         self._ended = ended
         self.open = True
+
+    @property
+    def backlog(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     @property
     def started(self) -> bool:
@@ -65,7 +69,7 @@ class ChunkedWriter:
         if self._head:
             data, self._head = self._head + data, b""
         self._transport.write(data)
-        if self._transport.get_write_buffer_size() > self._backlog:
+        if self._transport.get_write_buffer_size() > self._limit:
             self.open = False
             self._ended(False)
             return False

@@ -52,6 +52,11 @@ class Response:
 class StreamWriter(Protocol):
     """Where a stream's producer writes."""
 
+    @property
+    def backlog(self) -> int:
+        """Bytes written that the peer has not taken yet."""
+        ...
+
     def write(self, data: bytes) -> bool:
         """Queue bytes; False once the peer is gone or too far behind (the stream is then
         closed and the producer must stop)."""

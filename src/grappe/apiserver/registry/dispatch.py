@@ -15,7 +15,7 @@ from grappe.apiserver.registry.subresources.eviction import evict
 from grappe.apiserver.registry.subresources.proxy import proxy
 from grappe.apiserver.registry.subresources.reviews import request_token, review
 from grappe.apiserver.registry.subresources.scale import change_scale, get_scale
-from grappe.apiserver.registry.watching import Groups
+from grappe.apiserver.registry.watching import Watches
 
 
 def path_not_found() -> ApiError:
@@ -33,7 +33,7 @@ class Registry:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._groups = Groups(backend)
+        self._watches = Watches(backend)
 
     def answer(self, request: Request, user: User, info: RequestInfo) -> Answer | Awaitable[Answer]:
         """The answer to a request that is authenticated and authorized; ApiError otherwise."""
@@ -65,7 +65,7 @@ class Registry:
             case "list":
                 return reading.list_objects(backend, call)
             case "watch":
-                return self._groups.watch(call)
+                return self._watches.watch(call)
             case "create" if call.served.resource.verbs == ("create",):
                 return review(backend, call)
             case "create":

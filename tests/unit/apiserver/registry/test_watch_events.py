@@ -10,7 +10,7 @@ from grappe.api.resources import CONFIG_MAPS
 from grappe.api.selectors import parse_field_selector, parse_label_selector
 from grappe.apiserver.registry.catalog import serve_builtin
 from grappe.apiserver.registry.filtering import Filter
-from grappe.apiserver.registry.watching import seen_as
+from grappe.apiserver.registry.watch_events import seen_as
 from grappe.store.interface import Event, Record
 
 SERVED = serve_builtin(CONFIG_MAPS)
