@@ -16,6 +16,8 @@ async def test_explain_prints_fields_and_descriptions(cluster: TestCluster) -> N
     assert "Rolling update config params." in text
     recursive = await kubectl("explain", "pod", "--recursive")
     assert "containerPort\t<integer> -required-" in recursive
+    text = await kubectl("explain", "pod.spec.restartPolicy")
+    assert "ENUM:\n    Always\n    Never\n    OnFailure" in text
     text = await kubectl("explain", "pod.spec.containers.resources.limits")
     assert "limits <map[string]Quantity>" in text
 

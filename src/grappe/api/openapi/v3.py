@@ -17,6 +17,7 @@ from grappe.api.openapi.definitions import (
     described,
     of_resources,
 )
+from grappe.api.openapi.enums import enums_of
 from grappe.api.openapi.paths import paths
 from grappe.api.resources import Resource
 from grappe.api.schema.definitions import VERSION
@@ -68,6 +69,9 @@ def v3_document(
     customs = [k for k in custom if (k.resource.group, k.resource.version) == (group, version)]
     wanted = [*of_resources(served), *ALWAYS, OBJECT_META, LIST_META]
     schemas = {name: as_v3(schema) for name, schema in described(wanted).items()}
+    for name, schema in schemas.items():
+        for field, values in enums_of(name).items():
+            schema["properties"][field]["enum"] = values
     for kind in customs:
         schemas |= custom_definitions(kind, _PREFIX, v3=True)
     document: Object = {

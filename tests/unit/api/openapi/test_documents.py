@@ -4,7 +4,9 @@ import orjson
 import pytest
 
 from grappe.api.openapi import CustomKind, v2_document, v3_document, v3_hashes, v3_index
+from grappe.api.openapi.enums import _enums
 from grappe.api.resources import BUILTIN, Resource
+from grappe.api.schema.definitions import definition
 
 WIDGET = CustomKind(
     Resource("example.com", "v1", "widgets", "Widget", subresources=frozenset({"status"})),
@@ -120,3 +122,17 @@ def test_the_index_changes_with_what_is_served() -> None:
     assert after["apis/apps/v1"] == before["apis/apps/v1"]
     changed = WIDGET._replace(openapi={"type": "object"})
     assert v3_hashes(BUILTIN, [changed])["apis/example.com/v1"] != after["apis/example.com/v1"]
+
+
+def test_fields_with_few_values_list_them() -> None:
+    document = orjson.loads(v3_document("", "v1", BUILTIN))
+    spec = document["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]["properties"]
+    assert spec["restartPolicy"]["enum"] == ["Always", "Never", "OnFailure"]
+
+
+def test_every_listed_enum_is_of_a_text_field_there_is() -> None:
+    for name, fields in _enums().items():
+        properties = definition(name)["properties"]
+        for field, values in fields.items():
+            assert properties[field]["type"] == "string"
+            assert values == sorted(values)
