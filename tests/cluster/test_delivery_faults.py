@@ -74,8 +74,11 @@ async def test_what_runs_is_untouched_while_the_repository_is_broken(gitops):
     await gitops.until("Synced")
     gitops.repository.commit({"deploy/a.yaml": "a: [", "deploy/b.yaml": text(config_map("b"))})
     status = await gitops.until("Unknown", condition="ComparisonError")
-    assert [r["name"] for r in status["resources"]] == ["a"]
+    assert [(r["name"], r["status"]) for r in status["resources"]] == [("a", "Unknown")]
+    assert status["health"]["status"] == "Healthy"
     assert await gitops.value("a") == "1"
+    await gitops.client.delete(CONFIG_MAPS, "a", "default")
+    await gitops.until("Unknown", "Missing")
     mended = gitops.repository.commit({"deploy/a.yaml": text(config_map("a", "2"))})
     status = await gitops.until("Synced", revision=mended)
     assert "conditions" not in status

@@ -286,6 +286,31 @@ async def test_a_sync_may_be_of_one_resource_and_of_an_older_commit(gitops):
     assert status["operationState"]["syncResult"]["revision"] == first
 
 
+async def test_an_operation_that_cannot_be_done_is_told_and_removed(gitops):
+    gitops.repository.commit({"deploy/a.yaml": text(config_map("a"))})
+    await gitops.create()
+    await gitops.until("OutOfSync")
+    await gitops.sync(revision="nope")
+    status = await gitops.until("OutOfSync", phase="Error")
+    assert "no revision 'nope'" in status["operationState"]["message"]
+    assert "operation" not in await gitops.application()
+
+
+async def test_what_somebody_asks_for_goes_before_an_automated_sync_that_waits(gitops):
+    good = gitops.repository.commit({"deploy/a.yaml": text(config_map("a"))})
+    gitops.repository.commit({"deploy/a.yaml": text(config_map("a", namespace="missing"))})
+    slow = {"retry": {"limit": -1, "backoff": {"duration": "1h", "maxDuration": "1h"}}}
+    await gitops.create(automated=AUTOMATED, syncPolicy=slow)
+
+    async def waiting():
+        state = ((await gitops.application()).get("status") or {}).get("operationState") or {}
+        return state.get("retryCount") == 1
+
+    await until(waiting)
+    await gitops.sync(revision=good)
+    await until(lambda: gitops.value("a"))
+
+
 async def test_a_dry_run_changes_nothing(gitops):
     gitops.repository.commit({"deploy/a.yaml": text(config_map("a"))})
     await gitops.create()

@@ -14,7 +14,13 @@ from grappe.base.clock import Clock
 from grappe.client.discovery import RESTMapper
 from grappe.client.informer import Informer
 from grappe.client.interface import Client
-from grappe.delivery.application import CONTROL_NAMESPACE, Application, InvalidSpecError, parse
+from grappe.delivery.application import (
+    CONTROL_NAMESPACE,
+    Application,
+    InvalidSpecError,
+    instance_name,
+    parse,
+)
 from grappe.delivery.deletion import Deletion, DeletionError
 from grappe.delivery.desired import DesiredState
 from grappe.delivery.diff.compare import Comparer
@@ -75,6 +81,9 @@ class Delivery:
 
     # -- what makes an Application be looked at --------------------------------------------
     def _on_application(self, event_type: str, obj: Object, old: Object | None) -> None:
+        if event_type == "DELETED":
+            meta = obj["metadata"]
+            self._versions.forget(Key(meta["namespace"], meta["name"]))
         if old is None or event_type == "DELETED" or _asked(obj) != _asked(old):
             self._controller.enqueue_object(obj)
 
@@ -107,18 +116,24 @@ class Delivery:
             self._repositories.use(key, {source.repo_url for source in app.sources})
             await self._refresh(key, app, report)
         except InvalidSpecError as error:
-            report.unknown("InvalidSpecError", str(error), self._clock.now())
+            await self._unknown(key, report, "InvalidSpecError", str(error))
         except (SourceError, RenderError) as error:
             told = f"Failed to load target state: {error}"
-            report.unknown("ComparisonError", told, self._clock.now())
-            report.again = _SOURCE_AGAIN
+            await self._unknown(key, report, "ComparisonError", told)
         except ApiError as error:
             if error.code == 409:
                 raise  # our copy was old: again, at once
-            report.unknown("ComparisonError", describe(error), self._clock.now())
-            report.again = _SOURCE_AGAIN
+            await self._unknown(key, report, "ComparisonError", describe(error))
         await self._reporter.write(report)
         return Result(report.again * random.uniform(1.0, 1.1))
+
+    async def _unknown(self, key: Key, report: Report, condition: str, message: str) -> None:
+        """What is wanted cannot be known; how what there is is doing can."""
+        known = report.status.get("resources") or ()
+        await self._world.follow(key, None, known)
+        live = self._live.tracked(instance_name(report.application))
+        report.unknown(condition, message, [obj for _, obj in live], self._clock.now())
+        report.again = _SOURCE_AGAIN
 
     async def _refresh(self, key: Key, app: Application, report: Report) -> None:
         meta = report.application["metadata"]

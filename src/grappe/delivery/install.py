@@ -29,7 +29,7 @@ async def install(client: Client) -> None:
             return
         except (ApiError, TransportError) as error:
             if not (isinstance(error, ApiError) and error.code == 404):
-                log.warning("cannot install the Application kind yet: %s", error)
+                log.info("cannot install the Application kind yet: %s", error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, _PAUSE_LIMIT)
 

@@ -76,10 +76,14 @@ class Operator:
         asked: Object | None = report.application.get("operation")
         if running is not None:
             automated = (running["operation"].get("initiatedBy") or {}).get("automated")
-            newer = operations.revisions_of(running) != list(desired.revisions)
-            if not (automated and newer) or running["phase"] == operations.TERMINATING:
+            if not automated or running["phase"] == operations.TERMINATING:
                 return None
-            # What is no longer wanted is not waited for: the newest commit may be its mending.
+            # An automated sync gives way: to what somebody asks for, and to a newer commit,
+            # which may be the mending of what it waits for.
+            if asked is not None:
+                return asked
+            if operations.revisions_of(running) == list(desired.revisions):
+                return None
         elif asked is not None:
             return asked
         last: Object | None = report.status.get("operationState")
@@ -160,7 +164,7 @@ class Operator:
         return target
 
     def _ended(self, app: Application, report: Report, state: Object, request: Request) -> None:
-        report.operation_done = True
+        report.operation_done = state["operation"] == report.application.get("operation")
         report.again = 0.0
         succeeded = state["phase"] == "Succeeded"
         if succeeded and not request.dry_run and request.only is None:
@@ -181,5 +185,4 @@ class Operator:
         operation = wanted if wanted is not None else (state or {}).get("operation") or {}
         begun = state if state is not None and state.get("operation") == operation else None
         report.status["operationState"] = operations.failed(operation, begun, message, now)
-        report.operation_done = True
-        report.conditions.append(("SyncError", message))
+        report.operation_done = operation == report.application.get("operation")

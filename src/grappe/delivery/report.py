@@ -61,12 +61,13 @@ class Report:
             ("ComparisonError", f"{c.ref}{_origin(c.target)}: {c.error}") for c in found if c.error
         ]
 
-    def unknown(self, condition: str, message: str, now: float) -> None:
-        """The comparison could not be made: say why, and keep what was known of the resources."""
+    def unknown(self, condition: str, message: str, live: Sequence[Object], now: float) -> None:
+        """The comparison could not be made: say why. `live` is what the Application owns."""
         before = self.application.get("status") or {}
         self.status["sync"] = status.sync_unknown(self.spec)
-        if not before.get("health"):
-            self.status["health"] = status.health_of("Unknown", before, now)
+        self.status["resources"] = status.resources_unknown(before.get("resources") or (), live)
+        found = status.health_unknown(self.status["resources"])
+        self.status["health"] = status.health_of(found, before, now)
         self.conditions.append((condition, message))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from grappe.api import Object
 from grappe.base.clock import rfc3339
 from grappe.delivery.diff.compare import Compared
-from grappe.delivery.health import aggregate
-from grappe.delivery.resource import COMPARE_OPTIONS, SYNC_OPTIONS, options
+from grappe.delivery.health import HealthStatus, aggregate, assess
+from grappe.delivery.health.verdict import worst
+from grappe.delivery.resource import COMPARE_OPTIONS, SYNC_OPTIONS, Ref, options, ref_of
 from grappe.delivery.sync.order import sort_key
 
 _OF_SPEC = ("source", "sources", "destination", "ignoreDifferences")
@@ -43,6 +44,31 @@ def resources(compared: Sequence[Compared]) -> list[Object]:
             entry["health"] = {"status": health.status, **told}
         listed.append(entry)
     return listed
+
+
+def resources_unknown(before: Sequence[Object], live: Sequence[Object]) -> list[Object]:
+    """`status.resources` when what is wanted cannot be known: those listed before, as they are."""
+    there = {ref_of(obj): obj for obj in live}
+    listed = []
+    for old in before:
+        entry = {**old, "status": "Unknown"}
+        entry.pop("health", None)
+        ref = Ref(old.get("group") or "", old["kind"], old.get("namespace") or "", old["name"])
+        if ref not in there:
+            entry["health"] = {"status": "Missing"}
+        elif (found := assess(there[ref])) is not None:
+            told = {"message": found.message} if found.message else {}
+            entry["health"] = {"status": found.status, **told}
+        listed.append(entry)
+    return listed
+
+
+def health_unknown(resources: Sequence[Object]) -> HealthStatus:
+    """The health of those: the worst; Unknown when there are none."""
+    found: HealthStatus = "Healthy"
+    for entry in resources:
+        found = worst(found, (entry.get("health") or {}).get("status") or "Healthy")
+    return found if resources else "Unknown"
 
 
 def sync(spec: Mapping[str, Any], compared: Sequence[Compared], revisions: Sequence[str]) -> Object:
