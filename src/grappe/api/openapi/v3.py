@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from grappe import __version__
 from grappe.api import Object
 from grappe.api.openapi.custom import CustomKind, custom_definitions
 from grappe.api.openapi.definitions import (
@@ -23,6 +24,7 @@ from grappe.api.resources import Resource
 from grappe.api.schema.definitions import VERSION
 
 _PREFIX = "#/components/schemas/"
+_MADE_BY = f"{VERSION} {__version__}".encode()
 
 
 def _path(resource: Resource) -> str:
@@ -34,10 +36,10 @@ def v3_hashes(resources: Iterable[Resource], custom: Iterable[CustomKind] = ()) 
     """Group version (`apis/apps/v1`) → a hash that changes whenever its document does; cheap."""
     facts: dict[str, list[bytes]] = {}
     for resource in resources:
-        facts.setdefault(_path(resource), [VERSION.encode()]).append(_facts(resource))
+        facts.setdefault(_path(resource), [_MADE_BY]).append(_facts(resource))
     for kind in custom:
         schema = orjson.dumps(dict(kind.openapi), option=orjson.OPT_SORT_KEYS)
-        facts.setdefault(_path(kind.resource), []).append(_facts(kind.resource) + schema)
+        facts.setdefault(_path(kind.resource), [_MADE_BY]).append(_facts(kind.resource) + schema)
     return {
         path: sha512(b"\n".join(sorted(found))).hexdigest().upper()
         for path, found in sorted(facts.items())
