@@ -162,3 +162,30 @@ def test_problems_name_what_is_missing(host: str, config: ClusterConfig) -> None
     namespace.ensure(config)
     iproute.batch(["link set grappe2h down"])
     assert "link grappe2h in the host is down" in namespace.problems(config)
+
+
+def test_a_firewall_that_keeps_pods_from_the_machine_is_named(
+    host: str, config: ClusterConfig
+) -> None:
+    namespace.ensure(config)
+    assert namespace.problems(config) == []
+    rules = "table ip f { chain i { type filter hook input priority 0; tcp dport 1 drop; }; }"
+    subprocess.run(["nft", rules], check=True)
+    [problem] = namespace.problems(config)
+    assert "firewall drops what comes in on link grappe2h" in problem
+
+
+def test_two_clusters_live_side_by_side(host: str, config: ClusterConfig, tmp_path: Path) -> None:
+    other = ClusterConfig(name=f"{config.name}b", data_dir=tmp_path / "b", port=0, slot=3)
+    before = iproute.show("-4 route show")
+    try:
+        namespace.ensure(config)
+        alone = iproute.show("-4 route show")
+        namespace.ensure(other)
+        assert namespace.problems(config) == namespace.problems(other) == []
+    finally:
+        namespace.delete(other)
+    assert iproute.show("-4 route show") == alone
+    assert namespace.problems(config) == []
+    namespace.delete(config)
+    assert iproute.show("-4 route show") == before

@@ -127,13 +127,22 @@ def _merge_context(config: ClusterConfig) -> Path:
     return merge_context(None, context_name(config), admin)
 
 
+def _is_current(context: str) -> bool:
+    """Whether kubectl uses the context without being told."""
+    from grappe.client.kubeconfig import default_paths, merged
+
+    return bool(merged(default_paths()).get("current-context") == context)
+
+
 def _farewell(config: ClusterConfig, started: float, what: str) -> None:
     merged = _merge_context(config)
+    context = context_name(config)
     took = time.monotonic() - started
     click.echo(f"cluster {click.style(config.name, bold=True)} {what} ({took:.1f} s)")
     click.echo(f"  API         https://127.0.0.1:{config.port}")
     click.echo(f"  kubeconfig  {config.kubeconfig}")
-    click.echo(f"  context     {context_name(config)} (merged into {merged}, now current)")
+    use = "kubectl uses it" if _is_current(context) else f"kubectl --context {context}"
+    click.echo(f"  context     {context} (merged into {merged}; {use})")
     if config.simulate:
         click.echo(f"  nodes       {config.simulate} simulated: no containers run")
     click.echo("  try         kubectl get nodes; grappe status; grappe demo")
