@@ -15,7 +15,10 @@ from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import CONFIG_MAPS, EVENTS, LEASES, NODES, PODS
 from grappe.apiserver.http.messages import User
+from grappe.assembly.inprocess import InProcessTransport
 from grappe.base.clock import SystemClock
+from grappe.client.interface import TransportError
+from grappe.client.rest import RestClient
 from grappe.node.agent import run
 from grappe.node.runtime.simulated import SimulatedRuntime
 from grappe.node.runtime.simulated.script import ANNOTATION
@@ -359,6 +362,51 @@ async def test_a_pod_deleted_while_the_agent_was_down_leaves_nothing(lab: Lab) -
     async with asyncio.timeout(10):
         while any((lab.directory / "state").glob("*.json")):
             await asyncio.sleep(0.01)
+
+
+class Unplugged:
+    """A transport that can be cut, as when the API server is down."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.cut = False
+
+    async def request(self, *arguments: Any) -> Any:
+        if self.cut:
+            raise TransportError("connection refused")
+        return await self._transport.request(*arguments)
+
+    def stream(self, *arguments: Any) -> Any:
+        return self._transport.stream(*arguments)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+async def test_containers_restart_and_are_reported_later_when_the_api_server_is_away(
+    tmp_path: Path,
+) -> None:
+    async with running_cluster() as cluster:
+        lab = Lab(cluster, tmp_path / "node")
+        transport = Unplugged(InProcessTransport(cluster.api.handle, NODE_USER))
+        runtime = SimulatedRuntime("10.9.0.0/24")
+        lab.task = asyncio.create_task(
+            run(RestClient(transport), lab.settings, runtime, SystemClock())
+        )
+        pod = await lab.create("crash", {"runFor": 0.5, "crashes": 1})
+        await lab.until("crash", phase("Running"))
+        transport.cut = True
+        async with asyncio.timeout(10):
+            while True:
+                found = await runtime.list_containers(pod["metadata"]["uid"])
+                if [c for c in found if c.attempt == 1]:
+                    break
+                await asyncio.sleep(0.01)
+        before = await lab.client.get(PODS, "crash", "default")
+        assert before["status"]["containerStatuses"][0]["restartCount"] == 0
+        transport.cut = False
+        await lab.until("crash", lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1)
+        await lab.stop()
 
 
 async def test_thirty_pods_start_together_quickly(lab: Lab) -> None:

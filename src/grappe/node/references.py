@@ -30,6 +30,7 @@ class _Watched:
         )
         self.task: asyncio.Task[None] | None = None
         self.users: set[str] = set()
+        self.followed = False
 
 
 class References:
@@ -51,7 +52,6 @@ class References:
             watched.task = asyncio.create_task(
                 watched.informer.run(), name=f"{kind} {namespace}/{name}"
             )
-        fresh = user not in watched.users
         watched.users.add(user)
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -59,8 +59,9 @@ class References:
         except TimeoutError:
             why = watched.informer.failure or "timed out waiting for the condition"
             raise CacheTimeout(f"failed to sync {kind} cache: {why}") from None
-        if fresh and len(watched.users) == 1:
+        if not watched.followed:
             watched.informer.add_handler(lambda *_: self._tell(watched))
+            watched.followed = True
         return watched.informer.get(namespace, name)
 
     def keep(self, user: str, wanted: Iterable[tuple[str, str, str]]) -> None:
@@ -86,5 +87,6 @@ class References:
         self._watched.clear()
 
     def _tell(self, watched: _Watched) -> None:
-        for user in list(watched.users):
-            self._changed(user)
+        if watched.followed:
+            for user in list(watched.users):
+                self._changed(user)

@@ -2,45 +2,97 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import PODS
-from grappe.client.interface import Client
+from grappe.client.interface import Client, TransportError
 
+log = logging.getLogger("grappe.node.pods")
+
+_FIRST_RETRY, _LAST_RETRY = 0.2, 10.0
 _REPLACED = ("podIPs", "hostIPs")
 _LISTS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 class Reporter:
-    """The status of one pod as the API server knows it."""
+    """The status of one pod on its way to the API server.
+
+    `want` returns at once: a pod goes on while the API server is slow or away. Only the latest
+    status is written.
+    """
 
     def __init__(self, client: Client, pod: Object) -> None:
         self._client = client
-        self.known: Object = pod.get("status") or {}
+        self._pod = pod
+        self._known: Object = pod.get("status") or {}
         self._revision = _revision(pod)
+        self._wanted: Object | None = None
+        self._writer: asyncio.Task[None] | None = None
         self.start_time = ""
 
     def seen(self, pod: Object) -> None:
         """The API server's own copy has come by; one older than our last write is no news."""
+        self._pod = pod
         if _revision(pod) >= self._revision:
-            self.known = pod.get("status") or {}
+            self._known = pod.get("status") or {}
             self._revision = _revision(pod)
+
+    def status(self) -> Object:
+        """The status as it is or soon will be, with what others have written into it."""
+        if self._wanted is None:
+            return self._known
+        conditions = {c["type"]: c for c in self._known.get("conditions") or ()}
+        conditions |= {c["type"]: c for c in self._wanted.get("conditions") or ()}
+        return {**self._known, **self._wanted, "conditions": list(conditions.values())}
 
     def container_flags(self) -> dict[str, tuple[bool, bool]]:
         """Container id → (started, ready) as last written, whoever wrote it."""
         flags = {}
         for name in _LISTS:
-            for status in self.known.get(name) or ():
+            for status in self._known.get(name) or ():
                 container_id = str(status.get("containerID", "")).partition("://")[2]
                 flags[container_id] = (bool(status.get("started")), bool(status.get("ready")))
         return flags
 
-    async def write(self, pod: Object, status: Object) -> None:
+    def want(self, status: Object) -> None:
+        """Have this status written, if it is news."""
+        self._wanted = status
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all(), name="pod status")
+
+    async def flush(self) -> None:
+        """Wait until the latest status has been written."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer})
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def _write_all(self) -> None:
+        delay = _FIRST_RETRY
+        while (status := self._wanted) is not None:
+            try:
+                await self._write(status)
+            except (ApiError, TransportError) as error:
+                name = self._pod["metadata"]["name"]
+                log.warning("writing the status of pod %s: %s", name, error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LAST_RETRY)
+                continue
+            if self._wanted is status:
+                self._wanted = None
+
+    async def _write(self, status: Object) -> None:
         """Patch the status subresource; quiet when the pod is gone."""
-        patch = difference(self.known, status)
+        patch = difference(self._known, status)
         if not patch:
             return
-        meta = pod["metadata"]
+        meta = self._pod["metadata"]
         try:
             answer = await self._client.patch(
                 PODS,
@@ -55,12 +107,12 @@ class Reporter:
             if error.code in (404, 409):
                 return
             raise
-        self.known = answer.get("status") or {}
+        self._known = answer.get("status") or {}
         self._revision = _revision(answer)
 
-    async def delete(self, pod: Object) -> None:
+    async def delete(self) -> None:
         """Remove the object for good, if it is still this pod."""
-        meta = pod["metadata"]
+        meta = self._pod["metadata"]
         try:
             await self._client.delete(
                 PODS, meta["name"], meta["namespace"], grace_period=0, uid=meta.get("uid", "")

@@ -132,6 +132,7 @@ class PodWorker:
                 self._step.cancel()
                 await asyncio.gather(self._step, return_exceptions=True)
             await self._prober.close()
+            await self._reporter.close()
 
     async def _guarded_step(self) -> float | None:
         """One step; what goes wrong in it is tried again later."""
@@ -144,7 +145,8 @@ class PodWorker:
             # Cancelling the worker cancels the step; a cancelled step only means: look again.
             await asyncio.wait({self._step})
             wake_at = self._step.result()
-            self._retry = _FIRST_RETRY
+            if not self._blocked:
+                self._retry = _FIRST_RETRY
             return wake_at
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -182,13 +184,13 @@ class PodWorker:
                     del self._blocked[name]
             if self._deadline_passed(plan):
                 return self._node.clock.now()
-            await self._report(snapshot, plan)
+            self._report(snapshot, plan)
             if snapshot.current is not None and not plan.finished:
                 await self._refresh_volumes(plan)
             if plan.finished:
                 for sandbox in plan.stop_sandboxes:
                     await self._actions.stop_sandbox(sandbox)
-                await self._report(await self._look(), plan, over=True)
+                self._report(await self._look(), plan, over=True)
                 return plan.wake_at
             if plan.idle:
                 return plan.wake_at
@@ -227,7 +229,7 @@ class PodWorker:
                 self._blocked[start.declared.name] = (trouble.reason, trouble.message)
                 plan.wake_by(trouble.retry_at if trouble.retry_at is not None else self._later())
         if failed:
-            await self._report(await self._look(), plan)
+            self._report(await self._look(), plan)
         return not failed
 
     def _kill_grace(self, kill: Kill) -> float:
@@ -289,14 +291,15 @@ class PodWorker:
         """Stop all that runs, tell the final status, and when the pod is deleted remove it."""
         snapshot = await self._look()
         if not self._deleted:
-            await self._report(snapshot, Plan())
+            self._report(snapshot, Plan())
         await self._kill_all(snapshot)
         for sandbox in snapshot.sandboxes:
             await self._actions.stop_sandbox(sandbox.id)
         snapshot = await self._look()
         await self._prober.close()
         if not self._deleted:
-            await self._report(snapshot, Plan(), over=True)
+            self._report(snapshot, Plan(), over=True)
+            await self._reporter.flush()
         if self._deleted or self.pod["metadata"].get("deletionTimestamp"):
             await self._remove(snapshot)
             return None
@@ -332,7 +335,7 @@ class PodWorker:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         cgroups.remove(config.cgroup_parent(self.pod, self._node.settings))
         if not self._deleted:
-            await self._reporter.delete(self.pod)
+            await self._reporter.delete()
         self._removed = True
 
     # -- looking
@@ -369,7 +372,7 @@ class PodWorker:
         containers = {name: tuple(instances) for name, instances in by_name.items()}
         started, ready = self._probe(containers, current)
         self.last = Snapshot(
-            pod={**self.pod, "status": self._reporter.known},
+            pod={**self.pod, "status": self._reporter.status()},
             now=self._node.clock.now(),
             sandboxes=tuple(sandboxes),
             current=current,
@@ -420,7 +423,7 @@ class PodWorker:
             known = self._reporter.start_time = rfc3339(self._node.clock.now())
         return str(known)
 
-    async def _report(self, snapshot: Snapshot, plan: Plan, *, over: bool = False) -> None:
+    def _report(self, snapshot: Snapshot, plan: Plan, *, over: bool = False) -> None:
         """Write the status, if it is news."""
         for name in plan.waiting:
             declared = spec.find(self.pod, name)
@@ -446,7 +449,7 @@ class PodWorker:
             over=over,
             start_time=self._start_time(),
         )
-        await self._reporter.write(self.pod, status)
+        self._reporter.want(status)
 
     def _unhealthy(self, declared: spec.Declared, reason: str, message: str) -> None:
         self._actions.tell(self.pod, "Warning", reason, message, declared)

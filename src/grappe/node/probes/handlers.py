@@ -12,7 +12,7 @@ import ssl
 from typing import NamedTuple
 
 from grappe.api import Object
-from grappe.node.runtime.interface import Runtime, RuntimeFault
+from grappe.node.runtime.interface import Runtime
 
 _BODY_LIMIT = 10 * 1024
 _OUTPUT_LIMIT = 10 * 1024
@@ -42,7 +42,8 @@ def port_number(port: int | str, container: Object) -> int:
 async def attempt(
     runtime: Runtime, container_id: str, container: Object, handler: Object, ip: str, timeout: float
 ) -> Result:
-    """Try a probe's handler once, in at most `timeout` seconds."""
+    """Try a probe's handler once, in at most `timeout` seconds. RuntimeFault when the runtime
+    could not even try."""
     try:
         if "exec" in handler:
             command = handler["exec"].get("command") or []
@@ -66,8 +67,6 @@ async def _exec(runtime: Runtime, container_id: str, command: list[str], timeout
     except TimeoutError:
         told = " ".join(command)
         return Result(False, f'command timed out: "{told}" timed out after {timeout:g}s')
-    except RuntimeFault as fault:
-        return Result(False, fault.message)
     text = (result.stdout + result.stderr)[:_OUTPUT_LIMIT].decode("utf-8", "replace")
     return Result(result.exit_code == 0, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from grappe.api import Object
@@ -10,6 +11,8 @@ from grappe.node.pods.spec import Declared
 from grappe.node.probes.handlers import Result, attempt
 from grappe.node.probes.threshold import FIELDS, Kind, Settings, Verdict, early_delays
 from grappe.node.runtime.interface import ContainerStatus, Runtime, RuntimeFault
+
+log = logging.getLogger("grappe.node.probes")
 
 Report = Callable[[Declared, str, str], None]
 """(container, reason, message) of a Warning event."""
@@ -82,10 +85,7 @@ class Prober:
         self, kind: Kind, probe: Object, declared: Declared, status: ContainerStatus, ip: str
     ) -> Result:
         settings = Settings.of(probe)
-        try:
-            simulated = self._runtime.network_probe(status.id, kind)
-        except RuntimeFault as fault:
-            return Result(False, fault.message)
+        simulated = self._runtime.network_probe(status.id, kind)
         if simulated is not None:
             return Result(simulated, "" if simulated else "the simulation says so")
         return await attempt(self._runtime, status.id, declared.spec, probe, ip, settings.timeout)
@@ -110,7 +110,14 @@ class Prober:
         early = early_delays(settings) if kind != "liveness" and not verdict.good else []
         counted = loop.time()
         while True:
-            result = await self._once(kind, probe, declared, status, ip)
+            try:
+                result = await self._once(kind, probe, declared, status, ip)
+            except RuntimeFault as fault:
+                # Neither a success nor a failure: the container has just ended, or the runtime is
+                # being restarted.
+                log.debug("%s probe of %s: %s", kind, declared.name, fault)
+                await asyncio.sleep(min(settings.period, 1.0))
+                continue
             # An early attempt counts only when it succeeds.
             if result.ok or loop.time() >= counted:
                 counted = loop.time() + settings.period

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ class Connection:
     """Calls by service and method name: `await call("RuntimeService", "Version", request)`."""
 
     def __init__(self, socket: Path) -> None:
+        # grpc's own threads never matter to the programs we start, which exec at once.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         import grpc
         import grpc.aio
 
