@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import pod
+from tests.cluster.api_requests import ask, pod
 
 from grappe.api.errors import ApiError
 from grappe.api.resources import (
@@ -305,6 +305,31 @@ async def test_a_namespace_enforces_its_security_level(cluster: TestCluster) -> 
     assert "host namespaces (hostNetwork=true)" in await refused(
         cluster, pod("b", hostNetwork=True), "base"
     )
+
+
+async def test_labels_of_a_namespace_are_checked_and_its_pods_told(cluster: TestCluster) -> None:
+    label = "pod-security.kubernetes.io/enforce"
+    with pytest.raises(ApiError) as error:
+        await namespace(cluster, "slip", **{label: "resticted"})
+    assert error.value.code == 422
+    assert error.value.message.endswith(
+        f'metadata.labels[{label}]: Invalid value: "resticted": must be one of privileged, '
+        "baseline, restricted"
+    )
+    await namespace(cluster, "later")
+    for name in "ab":
+        await cluster.client.create(PODS, pod(name, hostNetwork=True), "later")
+    patch = {"metadata": {"labels": {label: "baseline"}}}
+    reply = await ask(
+        cluster,
+        "PATCH",
+        "/api/v1/namespaces/later",
+        patch,
+        {"content-type": "application/merge-patch+json"},
+    )
+    assert reply.status == 200
+    warnings = [value for name, value in reply.headers.items() if name.lower() == "warning"]
+    assert any("a (and 1 other pod): host namespaces" in warning for warning in warnings)
 
 
 # -- NodeRestriction -------------------------------------------------------------------------------

@@ -34,6 +34,11 @@ class Live:
         for record in self.store.list(resource.bucket, prefix):
             yield self._decode(resource.bucket, record)
 
+    def scan(self, resource: Resource, namespace: str) -> Iterator[Object]:
+        """As `list`, of what may be many: nothing of it is remembered."""
+        for record in self.store.list(resource.bucket, f"{namespace}/"):
+            yield orjson.loads(b"{" + record.body)
+
     def _decode(self, bucket: str, record: Record) -> Object:
         place = (bucket, record.key)
         known = self._decoded.get(place)

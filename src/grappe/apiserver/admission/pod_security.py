@@ -5,9 +5,13 @@ https://kubernetes.io/docs/concepts/security/pod-security-admission/
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from grappe.api import Object
+from grappe.api.causes import invalid
+from grappe.api.errors import Cause
+from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
@@ -15,6 +19,8 @@ from grappe.apiserver.admission.pod_security_checks import LEVELS, Level, violat
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
 _PREFIX = "pod-security.kubernetes.io/"
+_MODES = ("enforce", "audit", "warn")
+_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _TEMPLATED = frozenset(
     (
         DEPLOYMENTS.bucket,
@@ -44,8 +50,22 @@ def policy(labels: dict[str, str], mode: str) -> Policy:
     return Policy(known, labels.get(f"{_PREFIX}{mode}-version", "latest"))
 
 
+def label_problems(labels: dict[str, str]) -> list[Cause]:
+    """What is wrong with a namespace's labels."""
+    found = []
+    for mode in _MODES:
+        level, version = (labels.get(f"{_PREFIX}{mode}{part}") for part in ("", "-version"))
+        where = f"metadata.labels[{_PREFIX}{mode}"
+        if level is not None and level not in LEVELS:
+            found.append(invalid(f"{where}]", level, f"must be one of {', '.join(LEVELS)}"))
+        if version is not None and not _VERSION.fullmatch(version):
+            found.append(invalid(f"{where}-version]", version, 'must be "latest" or "v1.x"'))
+    return found
+
+
 class PodSecurity(Plugin):
-    """Enforces on pods; warns about pods and about the templates of workloads."""
+    """Enforces on pods; warns about pods and the templates of workloads, and, when a namespace
+    becomes stricter, about the pods it has."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -55,9 +75,14 @@ class PodSecurity(Plugin):
             return False
         if bucket == PODS.bucket:
             return subresource in ("", "ephemeralcontainers")
+        if bucket == NAMESPACES.bucket:
+            return not subresource
         return bucket in _TEMPLATED and not subresource
 
     def validate(self, request: AdmissionRequest) -> None:
+        if request.served.bucket == NAMESPACES.bucket:
+            self._namespace(request)
+            return
         labels = self._labels(request.namespace)
         if not any(label.startswith(_PREFIX) for label in labels):
             return
@@ -71,10 +96,39 @@ class PodSecurity(Plugin):
             pod = _template(obj)
         self._warn(request, policy(labels, "warn"), pod)
 
+    def _namespace(self, request: AdmissionRequest) -> None:
+        labels = _labels_of(request.obj)
+        before = _labels_of(request.old)
+        known = label_problems(before)
+        new = [problem for problem in label_problems(labels) if problem not in known]
+        if new:
+            raise invalid_object("Namespace", request.name, new)
+        wanted = policy(labels, "enforce")
+        if request.old is not None and wanted != policy(before, "enforce"):
+            request.warnings += self._existing(request.name, wanted)
+
+    def _existing(self, namespace: str, wanted: Policy) -> list[str]:
+        """Warnings about the pods of a namespace that its new level would refuse."""
+        pods: dict[str, list[str]] = {}
+        for pod in self._live.scan(PODS, namespace):
+            wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
+            if wrong:
+                reasons = ", ".join(told.partition(" (")[0] for told in wrong)
+                pods.setdefault(reasons, []).append(pod["metadata"]["name"])
+        if not pods:
+            return []
+        found = [
+            f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce level '
+            f"{wanted}"
+        ]
+        for reasons, names in sorted(pods.items(), key=lambda pair: pair[1]):
+            others = len(names) - 1
+            more = f" (and {others} other {'pod' if others == 1 else 'pods'})" if others else ""
+            found.append(f"{names[0]}{more}: {reasons}")
+        return found
+
     def _labels(self, namespace: str) -> dict[str, str]:
-        found = self._live.get(NAMESPACES, "", namespace) or {"metadata": {}}
-        labels: dict[str, str] = found["metadata"].get("labels") or {}
-        return labels
+        return _labels_of(self._live.get(NAMESPACES, "", namespace))
 
     @staticmethod
     def _enforce(request: AdmissionRequest, wanted: Policy) -> None:
@@ -88,6 +142,11 @@ class PodSecurity(Plugin):
         wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
         if wrong:
             request.warnings.append(f"would violate PodSecurity {wanted}: {', '.join(wrong)}")
+
+
+def _labels_of(obj: Object | None) -> dict[str, str]:
+    labels: dict[str, str] = ((obj or {}).get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 def _matters(new: Object, old: Object) -> bool:
