@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask
+
+from grappe.testing.cluster import TestCluster
 
 CORE_EVENTS = "/api/v1/namespaces/default/events"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
