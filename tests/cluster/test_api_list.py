@@ -179,3 +179,31 @@ async def test_a_form_nobody_can_give_is_not_acceptable(cluster: TestCluster) ->
 async def test_a_long_list_comes_in_slices_and_whole(cluster: TestCluster) -> None:
     await _seed(cluster, *(f"c-{n:04}" for n in range(600)))
     assert len(_names(await ask(cluster, "GET", CONFIG_MAPS))) == 600
+
+
+@pytest.mark.parametrize("path", [PODS, "/api/v1/pods"])
+async def test_pages_of_what_an_index_finds(cluster: TestCluster, path: str) -> None:
+    other = "/api/v1/namespaces/kube-system/pods"
+    account = {"metadata": {"name": "default"}}
+    await ask(cluster, "POST", "/api/v1/namespaces/kube-system/serviceaccounts", account)
+    for name in ("a", "b", "c", "d"):
+        await ask(cluster, "POST", PODS, pod(name, nodeName="n2" if name == "b" else "n1"))
+        await ask(cluster, "POST", other, pod(name, nodeName="n1"))
+    found: list[str] = []
+    token = ""
+    while True:
+        reply = await ask(
+            cluster,
+            "GET",
+            path,
+            fieldSelector="spec.nodeName=n1,metadata.name!=c",
+            limit="2",
+            **({"continue": token} if token else {}),
+        )
+        page = _names(reply)
+        assert len(page) <= 2
+        found += page
+        token = reply.body["metadata"].get("continue", "")
+        if not token:
+            break
+    assert found == (["a", "d"] if path == PODS else ["a", "d", "a", "b", "d"])

@@ -23,7 +23,7 @@ from grappe.apiserver.registry.parameters import (
     too_large_revision,
 )
 from grappe.apiserver.registry.representation import represent
-from grappe.store.interface import CompactedError, FutureRevisionError, Record
+from grappe.store.interface import CompactedError, FutureRevisionError, Record, Store
 
 _TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can "
@@ -68,9 +68,7 @@ def list_objects(backend: Backend, call: Call) -> Response:
     page = _page(backend, options)
     state = backend.store.revision if page.revision is None else page.revision
     try:
-        found = backend.store.list(
-            call.served.bucket, wanted.prefix, after=page.start, at=page.revision
-        )
+        found = _candidates(backend.store, wanted, page)
     except CompactedError:
         raise _expired(options, page) from None
     except FutureRevisionError:
@@ -79,6 +77,29 @@ def list_objects(backend: Backend, call: Call) -> Response:
     records = _limited(found, wanted, options.limit, state, metadata)
     shown = represent(call.served, form, backend.clock, query.get("includeObject", ""))
     return answer_bytes(200, shown.many(records, metadata), form, call.warnings)
+
+
+def _candidates(store: Store, wanted: Filter, page: _Page) -> Sequence[Record]:
+    """Every record of the page and after it that may be selected: by an index where a field
+    selector names one value in the newest state, else all."""
+    bucket = wanted.served.bucket
+    if page.revision is None and wanted.fields is not None and wanted.served.from_storage is None:
+        for field, operator, value in wanted.fields.requirements:
+            if operator != "=" or not value:
+                continue
+            if (
+                field == "metadata.name"
+                and bool(wanted.prefix) == wanted.served.resource.namespaced
+            ):
+                record = store.get(bucket, wanted.prefix + value)
+                return [record] if record is not None and record.key > page.start else []
+            if not field.startswith("metadata."):
+                return [
+                    record
+                    for record in store.by_field(bucket, field, value)
+                    if record.key.startswith(wanted.prefix) and record.key > page.start
+                ]
+    return store.list(bucket, wanted.prefix, after=page.start, at=page.revision)
 
 
 def _limited(
