@@ -186,6 +186,8 @@ async def test_an_object_nested_too_deeply_is_refused(cluster: TestCluster, dept
         {"annotations": 3},
         {"finalizers": "x"},
         {"ownerReferences": {}},
+        {"ownerReferences": "aa"},
+        {"ownerReferences": ["a", "a"]},
         {"name": 5},
         {"deletionTimestamp": 3},
         {"generateName": []},

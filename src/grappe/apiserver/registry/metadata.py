@@ -160,6 +160,27 @@ def forbid_new_finalizers(new: Object, old: Object, resource: Resource) -> None:
         raise invalid(resource.kind, new["metadata"]["name"], [cause], resource.group)
 
 
+def name_owners_once(obj: Object, warnings: list[str]) -> None:
+    """Drop owner references that repeat another one, and say so."""
+    references = obj["metadata"].get("ownerReferences")
+    if not references or len(references) < 2:
+        return
+    kept: list[Any] = []
+    repeated = []
+    for reference in references:
+        if reference in kept:
+            repeated.append(str(reference.get("uid")))
+        else:
+            kept.append(reference)
+    if repeated:
+        obj["metadata"]["ownerReferences"] = kept
+        warnings.append(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner "
+            "references in 1.20+, and may reject such requests as early as 1.24; please fix your "
+            f"requests; duplicate UID(s) observed: {', '.join(repeated)}"
+        )
+
+
 def finalizers_for(propagation: str, finalizers: list[str]) -> list[str]:
     """The finalizers a deletion with this propagation policy leaves on the object."""
     kept = [f for f in finalizers if f not in (_FOREGROUND, _ORPHAN)]

@@ -96,6 +96,7 @@ async def create_object(
     now = rfc3339(backend.clock.now())
     rules.settle_namespace(obj, resource, call.info.namespace)
     default(served, obj)
+    rules.name_owners_once(obj, call.warnings)
     if strategy.has_status:
         obj.pop("status", None)
     if not applied:
@@ -219,6 +220,7 @@ async def _update_once(
     rules.check_name(new, resource, call.info.namespace, call.info.name)
     rules.check_precondition(new, old, resource, unconditional=strategy.unconditional_update)
     default(served, new)
+    rules.name_owners_once(new, call.warnings)
     strategy.keep_apart(subresource, new, old)
     if not applied:
         if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:

@@ -1,0 +1,121 @@
+"""What is particular to a kind when it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
+
+from grappe.testing.cluster import TestCluster
+
+MERGE = {"content-type": "application/merge-patch+json"}
+APPLY = {"content-type": "application/apply-patch+yaml"}
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+
+
+def _job(**spec: Any) -> dict[str, Any]:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]}}
+    return {"metadata": {"name": "a"}, "spec": {"template": template, **spec}}
+
+
+async def test_a_job_selects_its_pods_by_its_own_uid(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", JOBS, _job())).body
+    uid = made["metadata"]["uid"]
+    assert made["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    assert made["spec"]["template"]["metadata"]["labels"] == {
+        "controller-uid": uid,
+        "job-name": "a",
+        "batch.kubernetes.io/controller-uid": uid,
+        "batch.kubernetes.io/job-name": "a",
+    }
+
+
+async def test_a_job_with_a_selector_of_its_own_keeps_it(cluster: TestCluster) -> None:
+    job = _job(manualSelector=True, selector={"matchLabels": {"x": "y"}})
+    job["spec"]["template"]["metadata"] = {"labels": {"x": "y"}}
+    made = (await ask(cluster, "POST", JOBS, job)).body
+    assert made["spec"]["selector"] == {"matchLabels": {"x": "y"}}
+
+
+async def test_a_namespace_carries_its_name_as_a_label_that_stays(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", "/api/v1/namespaces", {"metadata": {"name": "team"}})).body
+    assert made["metadata"]["labels"] == {"kubernetes.io/metadata.name": "team"}
+    assert made["status"] == {"phase": "Active"}
+    assert made["spec"] == {"finalizers": ["kubernetes"]}
+    patch = {"metadata": {"labels": None}, "spec": {"finalizers": []}}
+    changed = (await ask(cluster, "PATCH", "/api/v1/namespaces/team", patch, MERGE)).body
+    assert changed["metadata"]["labels"] == {"kubernetes.io/metadata.name": "team"}
+    assert changed["spec"] == {"finalizers": ["kubernetes"]}
+
+
+async def test_a_claim_is_pending(cluster: TestCluster) -> None:
+    claim = {
+        "metadata": {"name": "a"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    path = "/api/v1/namespaces/default/persistentvolumeclaims"
+    assert (await ask(cluster, "POST", path, claim)).body["status"] == {"phase": "Pending"}
+
+
+async def test_annotations_of_a_deployment_count_as_a_change(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", DEPLOYMENTS, deployment("a"))
+    patch = {"metadata": {"annotations": {"x": "y"}}}
+    changed = (await ask(cluster, "PATCH", f"{DEPLOYMENTS}/a", patch, MERGE)).body
+    assert changed["metadata"]["generation"] == 2
+
+
+async def test_an_endpoint_slice_counts_changes_of_its_endpoints(cluster: TestCluster) -> None:
+    sent: dict[str, Any] = {
+        "metadata": {"name": "a"},
+        "addressType": "IPv4",
+        "endpoints": [],
+        "ports": [],
+    }
+    made = (await ask(cluster, "POST", SLICES, sent)).body
+    assert made["metadata"]["generation"] == 1
+    patch: dict[str, Any] = {"endpoints": [{"addresses": ["10.0.0.1"]}]}
+    made = (await ask(cluster, "PATCH", f"{SLICES}/a", patch, MERGE)).body
+    assert made["metadata"]["generation"] == 2
+    patch = {"metadata": {"annotations": {"x": "y"}}}
+    made = (await ask(cluster, "PATCH", f"{SLICES}/a", patch, MERGE)).body
+    assert made["metadata"]["generation"] == 2
+
+
+async def test_the_status_of_a_pod_keeps_its_quality_of_service(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", PODS, pod("a"))).body
+    made["status"] = {"phase": "Running"}
+    made = (await ask(cluster, "PUT", f"{PODS}/a/status", made)).body
+    assert made["status"] == {"phase": "Running", "qosClass": "BestEffort"}
+
+
+async def test_a_status_is_applied_apart_from_the_spec(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", DEPLOYMENTS, deployment("a"))
+    applied = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a"},
+        "spec": {"replicas": 9},
+        "status": {"readyReplicas": 1},
+    }
+    path, body = f"{DEPLOYMENTS}/a/status", orjson.dumps(applied)
+    reply = await ask(cluster, "PATCH", path, body, APPLY, fieldManager="me", force="true")
+    assert reply.status == 200
+    assert reply.body["status"]["readyReplicas"] == 1
+    assert reply.body["spec"]["replicas"] == 1
+    (entry,) = (e for e in reply.body["metadata"]["managedFields"] if e["manager"] == "me")
+    assert entry["subresource"] == "status"
+    assert entry["fieldsV1"] == {"f:status": {"f:readyReplicas": {}}}
+    found = (await ask(cluster, "GET", f"{DEPLOYMENTS}/a")).body
+    assert found["metadata"]["generation"] == 1
+
+
+async def test_owners_named_twice_count_once(cluster: TestCluster) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "o", "uid": "1-2-3"}
+    sent = pod("a")
+    sent["metadata"]["ownerReferences"] = [owner, {**owner}]
+    reply = await ask(cluster, "POST", PODS, sent)
+    assert reply.status == 201
+    assert reply.body["metadata"]["ownerReferences"] == [owner]
+    assert "ownerReferences contains duplicate entries" in reply.headers["Warning"]
