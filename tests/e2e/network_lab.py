@@ -147,7 +147,7 @@ class Pod:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join()
+            thread.join(10)
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()

@@ -85,7 +85,7 @@ class HostResolver:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join()
+            thread.join(10)
         self._udp.close()
         self._tcp.close()
 

@@ -71,7 +71,7 @@ class Outside:
 
     def close(self) -> None:
         self._sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        self._thread.join(10)
         self._sock.close()
         os.close(self.fd)
         netns.delete(self.name)

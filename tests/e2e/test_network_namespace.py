@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,3 +190,25 @@ def test_two_clusters_live_side_by_side(host: str, config: ClusterConfig, tmp_pa
     assert namespace.problems(config) == []
     namespace.delete(config)
     assert iproute.show("-4 route show") == before
+
+
+def test_namespaces_are_made_and_removed_by_many_at_once() -> None:
+    names = [f"e2e-many-{os.getpid()}-{number}" for number in range(4)]
+    failures: list[BaseException] = []
+
+    def churn(name: str) -> None:
+        try:
+            for _ in range(30):
+                netns.create(name)
+                assert netns.exists(name)
+                netns.delete(name)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=churn, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert not any(netns.path_of(name).exists() for name in names)

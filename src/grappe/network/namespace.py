@@ -12,6 +12,8 @@ between them passes nftables without br_netfilter, which would be a setting of t
 from __future__ import annotations
 
 import os
+import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ __all__ = ["NodeNetwork", "delete", "ensure", "free_slot", "host_link", "node_li
 
 # After every route anyone else would add, and therefore only when the link's own is gone.
 LAST_METRIC = 4_278_198_272
+_FIREWALL_SECONDS = 1.0
+_CARRIER_SECONDS = 2.0
 
 SYSCTLS = {
     "net/ipv4/ip_forward": "1",
@@ -119,6 +123,7 @@ def ensure(config: ClusterConfig) -> NodeNetwork:
             )
         iproute.batch(node_commands(config), fd=fd)
         iproute.batch(host_commands(config))
+        _await_carrier(config, fd)
     finally:
         os.close(fd)
     return NodeNetwork(
@@ -148,10 +153,11 @@ def problems(config: ClusterConfig) -> list[str]:
     """What of the node's network is missing, one sentence each; empty when all is well."""
     if not netns.exists(config.netns):
         return [f"network namespace {config.netns} does not exist"]
-    found = []
     fd = netns.open_named(config.netns)
     try:
-        found += _missing_links(config, fd)
+        found = _missing_links(config, fd)
+        if not found:
+            found += _firewalled(config, fd)
     finally:
         os.close(fd)
     routed = {route["dst"] for route in iproute.show("-4 route show") if route.get("dev")}
@@ -159,6 +165,23 @@ def problems(config: ClusterConfig) -> list[str]:
         if cidr not in routed:
             found.append(f"the host has no route to {cidr}")
     return found
+
+
+def _firewalled(config: ClusterConfig, fd: int) -> list[str]:
+    """Whether packets from the node to this machine get lost. That nobody listens is no matter."""
+    with netns.socket_in(fd, socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(_FIREWALL_SECONDS)
+        try:
+            sock.connect((config.host_ip, config.port or 1))
+        except TimeoutError:
+            link = host_link(config)
+            return [
+                f"pods cannot reach this machine at {config.host_ip}: its firewall drops what "
+                f"comes in on link {link} (allow it, for instance: ufw allow in on {link})"
+            ]
+        except OSError:
+            pass
+    return []
 
 
 def _missing_links(config: ClusterConfig, fd: int) -> list[str]:
@@ -173,6 +196,21 @@ def _missing_links(config: ClusterConfig, fd: int) -> list[str]:
         elif not links[name]:
             found.append(f"link {name} in {where} is down")
     return found
+
+
+def _await_carrier(config: ClusterConfig, fd: int) -> None:
+    """The kernel opens a new link a moment after it is set up; until then it loses packets, and
+    whoever sent the first would wait a second before trying again."""
+    deadline = time.monotonic() + _CARRIER_SECONDS
+    ends = ((host_link(config), None), (node_link(config), fd))
+    while any(
+        link["operstate"] != "UP"
+        for name, where in ends
+        for link in iproute.show(f"link show dev {name}", fd=where)
+    ):
+        if time.monotonic() > deadline:
+            return  # `problems` will say what is wrong
+        time.sleep(0.001)
 
 
 def _links(fd: int | None) -> dict[str, bool]:

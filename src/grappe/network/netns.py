@@ -53,8 +53,13 @@ def create(name: str) -> None:
     """
     if exists(name):
         return
-    NETNS_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
-    path_of(name).touch(mode=0o444)
+    while True:
+        NETNS_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            path_of(name).touch(mode=0o444)
+            break
+        except FileNotFoundError:
+            continue  # a `delete` elsewhere removed the directory in between
 
     def bind() -> None:
         _check(_libc.unshare(_CLONE_NEWNET), "unshare a network namespace")

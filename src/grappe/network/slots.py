@@ -21,6 +21,7 @@ from grappe.base.errors import UserError
 from grappe.network import iproute
 
 SLOTS_DIR = Path("/run/grappe/slots")
+_DRAFT = ".draft-"
 LAST_SLOT = 73  # one more and the service and pod ranges meet
 
 Network = ipaddress.IPv4Network
@@ -103,6 +104,8 @@ def release(config: ClusterConfig) -> None:
     """Give the slot back and leave no file or empty directory behind. Idempotent."""
     if dict(_claims()).get(config.slot) == config.name:
         _path(config.slot).unlink(missing_ok=True)
+    for draft in SLOTS_DIR.glob(f"{_DRAFT}*"):
+        draft.unlink(missing_ok=True)  # of a killed process; one that lives writes it again
     for folder in (SLOTS_DIR, SLOTS_DIR.parent):
         with contextlib.suppress(OSError):  # not empty, or not there
             folder.rmdir()
@@ -116,7 +119,7 @@ def _claim(slot: int, name: str) -> bool:
     """Complete when it appears: written aside, then linked, which fails if the name exists."""
     while True:
         SLOTS_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = SLOTS_DIR / f".{os.getpid()}"
+        draft = SLOTS_DIR / f"{_DRAFT}{os.getpid()}"
         try:
             draft.write_text(json.dumps({"cluster": name}))
             os.link(draft, _path(slot))

@@ -87,6 +87,13 @@ def test_a_released_slot_leaves_no_file_behind(machine: Path) -> None:
     assert list((machine / "run").iterdir()) == []
 
 
+def test_what_a_killed_claim_left_goes_too(machine: Path) -> None:
+    slot = slots.free_slot("a")
+    (slots.SLOTS_DIR / ".draft-99999").write_text("{")
+    slots.release(replace(CONFIG, slot=slot))
+    assert list((machine / "run").iterdir()) == []
+
+
 def test_releasing_a_slot_that_is_anothers_does_nothing(machine: Path) -> None:
     slots.free_slot("b")
     slots.release(CONFIG)
