@@ -1,4 +1,5 @@
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -75,8 +76,43 @@ metrics = st.sampled_from(
             "type": "Resource",
             "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 7}},
         },
-        {"type": "Pods", "pods": {"metric": {"name": "q"}, "target": {"averageValue": "1"}}},
-        {"type": "Resource", "resource": {"name": "memory", "target": {"averageValue": "1Gi"}}},
+        {
+            "type": "Pods",
+            "pods": {
+                "metric": {"name": "q", "selector": {"matchLabels": {"a": "b"}}},
+                "target": {"type": "AverageValue", "averageValue": "1"},
+            },
+        },
+        {
+            "type": "Resource",
+            "resource": {
+                "name": "memory",
+                "target": {"type": "AverageValue", "averageValue": "1Gi"},
+            },
+        },
+        {
+            "type": "ContainerResource",
+            "containerResource": {
+                "name": "cpu",
+                "container": "web",
+                "target": {"type": "Utilization", "averageUtilization": 60},
+            },
+        },
+        {
+            "type": "External",
+            "external": {
+                "metric": {"name": "queue"},
+                "target": {"type": "Value", "value": "30"},
+            },
+        },
+        {
+            "type": "Object",
+            "object": {
+                "describedObject": {"kind": "Service", "name": "s", "apiVersion": "v1"},
+                "metric": {"name": "rate"},
+                "target": {"type": "AverageValue", "averageValue": "5"},
+            },
+        },
     ]
 )
 specs = st.fixed_dictionaries(
@@ -120,15 +156,38 @@ def test_an_autoscaler_survives_being_read_as_v1(
     schema = builtin_schema("autoscaling/v1", "HorizontalPodAutoscaler")
     assert schema.unknown_fields(old) == []
     back = HPA.to_storage(old)
-    cpu_first = sorted(spec.get("metrics", []), key=lambda m: m != spec["metrics"][0])
     assert back["status"] == status
     assert back["spec"].get("behavior") == spec.get("behavior")
-    assert sorted(map(str, back["spec"].get("metrics", []))) == sorted(map(str, cpu_first))
+
+    def texts(found: dict[str, Any]) -> list[str]:
+        return sorted(json.dumps(m, sort_keys=True) for m in found.get("metrics", []))
+
+    assert texts(back["spec"]) == texts(spec)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "3"])
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"scaleUp": 3}'])
 def test_damaged_annotations_are_ignored(text: str) -> None:
     assert HPA is not None
     annotations = {"autoscaling.alpha.kubernetes.io/behavior": text}
     found = HPA.to_storage({"metadata": {"annotations": annotations}, "spec": {"maxReplicas": 1}})
     assert found["spec"] == {"maxReplicas": 1}
+
+
+def test_other_metrics_travel_in_an_annotation_as_v1_writes_them() -> None:
+    assert HPA is not None
+    target = {"type": "AverageValue", "averageValue": "1k"}
+    metric = {"type": "Pods", "pods": {"metric": {"name": "requests"}, "target": target}}
+    old = HPA.from_storage({"metadata": {}, "spec": {"maxReplicas": 1, "metrics": [metric]}})
+    text = old["metadata"]["annotations"]["autoscaling.alpha.kubernetes.io/metrics"]
+    assert json.loads(text) == [
+        {"type": "Pods", "pods": {"metricName": "requests", "targetAverageValue": "1k"}}
+    ]
+
+
+def test_what_is_no_metric_is_left_out() -> None:
+    assert HPA is not None
+    good = {"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": 5}}
+    wrong = [{"type": "Pods", "pods": {"metricName": 5}}, "x", {"type": 3}]
+    annotations = {"autoscaling.alpha.kubernetes.io/metrics": json.dumps([good, *wrong])}
+    found = HPA.to_storage({"metadata": {"annotations": annotations}, "spec": {"maxReplicas": 1}})
+    assert [m["type"] for m in found["spec"]["metrics"]] == ["Resource"]

@@ -1,61 +1,24 @@
-"""Between the versions of one kind: how an object of one is stored as, and read from, another.
+"""HorizontalPodAutoscalers of `autoscaling/v1` and v2.
 
-Only two built-in kinds have versions that differ in more than `apiVersion`: events (core and
-events.k8s.io) and HorizontalPodAutoscaler (v1 and v2). Converting there and back loses nothing.
-Arguments are left alone; parts may be shared.
+v1 knows one metric, the utilization of the CPU; everything else of v2 travels in annotations.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from grappe.api import Object
-
-Convert: TypeAlias = Callable[[Object], Object]
-
-
-class Conversion(NamedTuple):
-    """How one version is stored: `storage_version` is the `apiVersion` of what is stored."""
-
-    storage_version: str
-    to_storage: Convert
-    from_storage: Convert
-
-
-# -- events ----------------------------------------------------------------------------------------
-
-_EVENT_FIELDS = {
-    "note": "message",
-    "regarding": "involvedObject",
-    "reportingController": "reportingComponent",
-    "deprecatedSource": "source",
-    "deprecatedFirstTimestamp": "firstTimestamp",
-    "deprecatedLastTimestamp": "lastTimestamp",
-    "deprecatedCount": "count",
-}
-_EVENT_FIELDS_BACK = {core: new for new, core in _EVENT_FIELDS.items()}
-
-
-def _renamed(obj: Object, names: Mapping[str, str], api_version: str) -> Object:
-    return {**{names.get(k, k): v for k, v in obj.items()}, "apiVersion": api_version}
-
-
-def _event_to_core(event: Object) -> Object:
-    return _renamed(event, _EVENT_FIELDS, "v1")
-
-
-def _event_from_core(event: Object) -> Object:
-    return _renamed(event, _EVENT_FIELDS_BACK, "events.k8s.io/v1")
-
-
-# -- autoscalers -----------------------------------------------------------------------------------
+from grappe.api.conversion.metrics import Side, metric_to_v1, metric_to_v2
+from grappe.api.schema.decode import decoder
+from grappe.api.schema.interface import DecodingError
+from grappe.api.schema.node import definition_node
 
 _METRICS = "autoscaling.alpha.kubernetes.io/metrics"
 _BEHAVIOR = "autoscaling.alpha.kubernetes.io/behavior"
 _CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 _CURRENT_METRICS = "autoscaling.alpha.kubernetes.io/current-metrics"
+_V2 = "io.k8s.api.autoscaling.v2."
 _CPU = "targetCPUUtilizationPercentage"
 _CURRENT_CPU = "currentCPUUtilizationPercentage"
 
@@ -74,7 +37,7 @@ def _cpu_metric(utilization: Any) -> Object:
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
-def _autoscaler_to_v1(obj: Object) -> Object:
+def to_v1(obj: Object) -> Object:
     """What v1 has no field for travels in annotations."""
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
     annotations: dict[str, str] = {}
@@ -86,7 +49,7 @@ def _autoscaler_to_v1(obj: Object) -> Object:
         else:
             others.append(metric)
     if others:
-        annotations[_METRICS] = _text(others)
+        annotations[_METRICS] = _text([metric_to_v1(m, "target") for m in others])
     if "behavior" in spec:
         annotations[_BEHAVIOR] = _text(spec.pop("behavior"))
     if "conditions" in status:
@@ -98,28 +61,29 @@ def _autoscaler_to_v1(obj: Object) -> Object:
         if metric.get("type") == "Resource" and resource.get("name") == "cpu" and cpu is not None:
             status[_CURRENT_CPU] = cpu
     if current:
-        annotations[_CURRENT_METRICS] = _text(current)
+        annotations[_CURRENT_METRICS] = _text([metric_to_v1(m, "current") for m in current])
     return _autoscaler(obj, "autoscaling/v1", spec, status, annotations)
 
 
-def _autoscaler_to_v2(obj: Object) -> Object:
+def to_v2(obj: Object) -> Object:
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
     metadata = obj.get("metadata") or {}
     kept = dict(metadata.get("annotations") or {})
-    metrics = _parsed(kept.pop(_METRICS, None), list) or []
+    metrics = _metrics(kept.pop(_METRICS, None), "target") or []
     cpu = spec.pop(_CPU, None)
     if cpu is not None:
         metrics = [_cpu_metric(cpu), *metrics]
     if metrics:
         spec["metrics"] = metrics
     behavior = _parsed(kept.pop(_BEHAVIOR, None), dict)
-    if behavior is not None:
+    if behavior is not None and _is("HorizontalPodAutoscalerBehavior", behavior):
         spec["behavior"] = behavior
     conditions = _parsed(kept.pop(_CONDITIONS, None), list)
     if conditions is not None:
-        status["conditions"] = conditions
+        kind = "HorizontalPodAutoscalerCondition"
+        status["conditions"] = [c for c in conditions if _is(kind, c)]
     current_cpu = status.pop(_CURRENT_CPU, None)
-    current = _parsed(kept.pop(_CURRENT_METRICS, None), list)
+    current = _metrics(kept.pop(_CURRENT_METRICS, None), "current")
     if current is not None:
         status["currentMetrics"] = current
     elif current_cpu is not None:
@@ -147,6 +111,25 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def _metrics(text: str | None, side: Side) -> list[Object] | None:
+    """The metrics of an annotation, those that are none left out."""
+    found = _parsed(text, list)
+    if found is None:
+        return None
+    metrics = [metric_to_v2(m, side) for m in found if isinstance(m, dict)]
+    kind = "MetricSpec" if side == "target" else "MetricStatus"
+    return [m for m in metrics if _is(kind, m)]
+
+
+def _is(definition: str, value: Any) -> bool:
+    """Whether anybody's annotation holds what it should; brought to its canonical form."""
+    try:
+        decoder(definition_node(_V2 + definition))(value, [])
+    except DecodingError:
+        return False
+    return True
+
+
 def _parsed(text: str | None, kind: type) -> Any:
     """An annotation's JSON; None when it is missing or of another shape."""
     if text is None:
@@ -156,16 +139,3 @@ def _parsed(text: str | None, kind: type) -> Any:
     except ValueError:
         return None
     return found if isinstance(found, kind) else None
-
-
-_CONVERSIONS = {
-    ("events.k8s.io/v1", "Event"): Conversion("v1", _event_to_core, _event_from_core),
-    ("autoscaling/v1", "HorizontalPodAutoscaler"): Conversion(
-        "autoscaling/v2", _autoscaler_to_v2, _autoscaler_to_v1
-    ),
-}
-
-
-def conversion(api_version: str, kind: str) -> Conversion | None:
-    """How objects of this version are stored; None when they are stored as they are."""
-    return _CONVERSIONS.get((api_version, kind))
