@@ -7,21 +7,26 @@ What already exists is only touched where it is wrong.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import Resource, builtin_kind
+from grappe.api.resources import builtin_kind
 from grappe.apiserver.auth.rbac.default_roles import default_bindings, default_roles
 from grappe.apiserver.auth.rbac.reconcile import completed
+from grappe.apiserver.default_objects import namespaces, priority_classes, services
 from grappe.apiserver.http.messages import Handler
 from grappe.apiserver.loopback import Loopback
 from grappe.base.config import ClusterConfig
-from grappe.store.interface import Store
+from grappe.store.interface import Event, Store, Subscription
 
-SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+log = logging.getLogger("grappe.apiserver.bootstrap")
+
+_RETRY = 1.0  # seconds until a refused write is tried again
 
 Correct = Callable[[Object, Object], Object | None]
 """(live, wanted) → what to write instead of the live object; None: it is right."""
@@ -30,11 +35,79 @@ Correct = Callable[[Object, Object], Object | None]
 async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> None:
     """Make true what the default objects say. Idempotent; ApiError when a write is refused."""
     loopback = Loopback(handler)
-    wanted = [
-        *((obj, _only_missing) for obj in (*namespaces(), *priority_classes())),
-        *((obj, completed) for obj in (*default_roles(), *default_bindings())),
+    await _settle_all(
+        store,
+        loopback,
+        [
+            *_essential(config),
+            *((obj, _only_missing) for obj in priority_classes()),
+            *((obj, completed) for obj in (*default_roles(), *default_bindings())),
+        ],
+    )
+
+
+class Keeper:
+    """Makes the default namespaces and services again when they are deleted, as an API server's
+    own controllers do in Kubernetes. Runs from `start` to `stop`."""
+
+    def __init__(self, config: ClusterConfig, store: Store, handler: Handler) -> None:
+        self._store = store
+        self._loopback = Loopback(handler)
+        self._wanted = _essential(config)
+        self._places = {_place(obj) for obj, _ in self._wanted}
+        self._lost = asyncio.Event()
+        self._subscriptions: list[Subscription] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        for bucket in sorted({bucket for bucket, _ in self._places}):
+            follow = partial(self._changed, bucket)
+            self._subscriptions.append(self._store.watch(bucket, self._store.revision, follow))
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="default objects")
+
+    async def stop(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _changed(self, bucket: str, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.type == "DELETED" and (bucket, event.record.key) in self._places:
+                self._lost.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._lost.wait()
+            self._lost.clear()
+            try:
+                await _settle_all(self._store, self._loopback, self._wanted)
+            except ApiError as error:
+                log.warning("default objects: %s", error)
+                asyncio.get_running_loop().call_later(_RETRY, self._lost.set)
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    """(bucket, key) of an object."""
+    resource = builtin_kind(obj["apiVersion"], obj["kind"])
+    assert resource is not None, obj["kind"]
+    metadata = obj["metadata"]
+    name: str = metadata["name"]
+    return resource.bucket, f"{metadata['namespace']}/{name}" if resource.namespaced else name
+
+
+def _essential(config: ClusterConfig) -> list[tuple[Object, Correct]]:
+    """What is made again as soon as somebody deletes it."""
+    return [
+        *((obj, _only_missing) for obj in namespaces()),
         *((obj, _overlaid) for obj in services(config)),
     ]
+
+
+async def _settle_all(
+    store: Store, loopback: Loopback, wanted: list[tuple[Object, Correct]]
+) -> None:
     for of_namespaces in (False, True):  # what is in a namespace comes after it
         await asyncio.gather(
             *(
@@ -48,7 +121,7 @@ async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> No
 async def _settle(store: Store, loopback: Loopback, wanted: Object, correct: Correct) -> None:
     resource = builtin_kind(wanted["apiVersion"], wanted["kind"])
     assert resource is not None, wanted["kind"]
-    live = _live(store, resource, wanted)
+    live = _live(store, wanted)
     if live is None:
         await loopback.create(resource, wanted)
         return
@@ -68,11 +141,8 @@ async def _settle(store: Store, loopback: Loopback, wanted: Object, correct: Cor
         await loopback.create(resource, wanted)
 
 
-def _live(store: Store, resource: Resource, obj: Object) -> Object | None:
-    metadata = obj["metadata"]
-    name = metadata["name"]
-    key = f"{metadata['namespace']}/{name}" if resource.namespaced else name
-    record = store.get(resource.bucket, key)
+def _live(store: Store, obj: Object) -> Object | None:
+    record = store.get(*_place(obj))
     if record is None:
         return None
     found: Object = orjson.loads(b"{" + record.body)
@@ -106,91 +176,3 @@ def _says(have: list[object], wanted: list[object]) -> bool:
         overlay(h, w) == h if isinstance(h, dict) and isinstance(w, dict) else h == w
         for h, w in zip(have, wanted, strict=True)
     )
-
-
-# -- the objects -----------------------------------------------------------------------------------
-def namespaces() -> Iterable[Object]:
-    for name in SYSTEM_NAMESPACES:
-        yield {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
-
-
-def priority_classes() -> Iterable[Object]:
-    """https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/"""
-    for name, value, purpose in (
-        (
-            "system-cluster-critical",
-            2_000_000_000,
-            "For pods the cluster cannot do without, wherever they run.",
-        ),
-        (
-            "system-node-critical",
-            2_000_001_000,
-            "For pods their node cannot do without; they never move.",
-        ),
-    ):
-        yield {
-            "kind": "PriorityClass",
-            "apiVersion": "scheduling.k8s.io/v1",
-            "metadata": {"name": name},
-            "value": value,
-            "description": purpose,
-        }
-
-
-def services(config: ClusterConfig) -> Iterable[Object]:
-    """`kubernetes`, with the endpoint pods reach the API at, and `kube-dns`.
-
-    Neither has a selector: the API server is no pod, and the node answers DNS itself.
-    """
-    address = "127.0.0.1" if config.simulate else config.host_ip
-    home = {"name": "kubernetes", "namespace": "default"}
-    yield {
-        "kind": "Service",
-        "apiVersion": "v1",
-        "metadata": {**home, "labels": {"component": "apiserver", "provider": "kubernetes"}},
-        "spec": {
-            "type": "ClusterIP",
-            "clusterIP": config.api_service_ip,
-            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": config.port}],
-        },
-    }
-    yield {
-        "kind": "Endpoints",
-        "apiVersion": "v1",
-        "metadata": {**home, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
-        "subsets": [
-            {
-                "addresses": [{"ip": address}],
-                "ports": [{"name": "https", "port": config.port, "protocol": "TCP"}],
-            }
-        ],
-    }
-    yield {
-        "kind": "EndpointSlice",
-        "apiVersion": "discovery.k8s.io/v1",
-        "metadata": {**home, "labels": {"kubernetes.io/service-name": "kubernetes"}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-        "ports": [{"name": "https", "port": config.port, "protocol": "TCP"}],
-    }
-    yield {
-        "kind": "Service",
-        "apiVersion": "v1",
-        "metadata": {
-            "name": "kube-dns",
-            "namespace": "kube-system",
-            "labels": {
-                "k8s-app": "kube-dns",
-                "kubernetes.io/cluster-service": "true",
-                "kubernetes.io/name": "CoreDNS",
-            },
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "clusterIP": config.dns_ip,
-            "ports": [
-                {"name": "dns", "protocol": "UDP", "port": 53, "targetPort": 53},
-                {"name": "dns-tcp", "protocol": "TCP", "port": 53, "targetPort": 53},
-            ],
-        },
-    }

@@ -12,7 +12,7 @@ from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.service_accounts import ISSUER
-from grappe.apiserver.bootstrap import bootstrap
+from grappe.apiserver.bootstrap import Keeper, bootstrap
 from grappe.apiserver.crd.custom_resources import CustomResources
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
@@ -66,6 +66,7 @@ class ApiServer:
         self._clock = clock
         self._expiry: asyncio.Task[None] | None = None
         self._started = False
+        self._keeper: Keeper | None = None
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._custom = CustomResources(store, clock)
@@ -107,6 +108,8 @@ class ApiServer:
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
+        self._keeper = Keeper(self._config, self._store, self.handle)
+        self._keeper.start()
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
         self._expiry = asyncio.create_task(
             EventExpiry(self._store, self._clock).run(), name="event expiry"
@@ -117,6 +120,8 @@ class ApiServer:
         """Let go of the store's watches; the store itself stays open."""
         if self._expiry is not None:
             self._expiry.cancel()
+        if self._keeper is not None:
+            await self._keeper.stop()
         await self._custom.stop()
         await self._access.stop()
 

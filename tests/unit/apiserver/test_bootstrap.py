@@ -3,7 +3,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grappe.apiserver.bootstrap import overlay, services
+from grappe.apiserver.bootstrap import overlay
+from grappe.apiserver.default_objects import services
 from grappe.base.config import ClusterConfig
 
 values = st.recursive(

@@ -1,0 +1,43 @@
+"""The objects every cluster has, and has again."""
+
+from __future__ import annotations
+
+from grappe.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
+from grappe.testing.cluster import TestCluster
+
+
+async def test_the_services_of_the_cluster_have_their_addresses(cluster: TestCluster) -> None:
+    api = await cluster.client.get(SERVICES, "kubernetes", "default")
+    dns = await cluster.client.get(SERVICES, "kube-dns", "kube-system")
+    assert api["spec"]["clusterIP"] == cluster.config.api_service_ip
+    assert dns["spec"]["clusterIP"] == cluster.config.dns_ip
+    assert {port["protocol"] for port in dns["spec"]["ports"]} == {"TCP", "UDP"}
+    slices = await cluster.client.get(ENDPOINT_SLICES, "kubernetes", "default")
+    assert slices["ports"][0]["port"] == cluster.config.port
+
+
+async def test_what_is_deleted_is_made_again(cluster: TestCluster) -> None:
+    client = cluster.client
+    before = await client.get(SERVICES, "kube-dns", "kube-system")
+    version = before["metadata"]["resourceVersion"]
+    await client.delete(SERVICES, "kube-dns", "kube-system")
+    async for event in client.watch(SERVICES, "kube-system", resource_version=version):
+        if event.type == "ADDED":
+            break
+    again = await client.get(SERVICES, "kube-dns", "kube-system")
+    assert again["metadata"]["uid"] != before["metadata"]["uid"]
+    assert again["spec"]["clusterIP"] == before["spec"]["clusterIP"]
+
+
+async def test_what_was_changed_is_put_right_at_the_next_start(cluster: TestCluster) -> None:
+    client = cluster.client
+    wrong = {"endpoints": [{"addresses": ["10.1.2.3"]}]}
+    await client.patch(ENDPOINT_SLICES, "kubernetes", wrong, "default")
+    labels = {"metadata": {"labels": {"mine": "1"}}}
+    await client.patch(NAMESPACES, "default", labels)
+    await cluster.api.stop()
+    await cluster.api.start()
+    right = await client.get(ENDPOINT_SLICES, "kubernetes", "default")
+    assert right["endpoints"][0]["addresses"] == ["127.0.0.1"]
+    kept = await client.get(NAMESPACES, "default")
+    assert kept["metadata"]["labels"]["mine"] == "1"
