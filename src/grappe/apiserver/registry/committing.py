@@ -28,10 +28,13 @@ async def commit(
     except BaseException:
         reservation.undo()
         raise
-    if reservation is not NO_RESERVATION:
+    if reservation is NO_RESERVATION:
+        waiting = queued  # giving up on it harms nothing: the store commits all the same
+    else:
         queued.add_done_callback(partial(_settle, reservation))
+        waiting = asyncio.shield(queued)
     try:
-        return await asyncio.shield(queued)
+        return await waiting
     except CommitFailedError as error:
         raise internal(f"the change could not be stored: {error}") from error
 
