@@ -13,7 +13,7 @@ from tests.e2e.node_lab import RealLab, ready
 from grappe.node import cgroups
 from grappe.node.cleanup import _shims, delete_node, stop_node
 from grappe.node.runtime.containerd.daemon import running_pid
-from grappe.node.volumes.directories import mount_points
+from grappe.node.volumes.mounts import mount_points
 
 pytestmark = [
     pytest.mark.root,

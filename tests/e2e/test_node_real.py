@@ -80,6 +80,7 @@ def test_environment_volumes_and_resolver_are_what_the_spec_says(lab: RealLab) -
     echo "env $PLAIN $EXPANDED $POD $CPU $FROM_MAP $FROM_SECRET"
     echo "map $(cat /map/key) $(ls /map)"
     echo "secret $(cat /secret/password) $(stat -c %a /secret/..data/password)"
+    df /secret | grep -q tmpfs && echo "secret in memory"
     echo "down $(cat /down/labels)"
     echo "resolv $(grep -c '^search default.svc.cluster.local svc.cluster.local' /etc/resolv.conf)"
     grep '^nameserver 10.96.0.10' /etc/resolv.conf
@@ -161,6 +162,7 @@ def test_environment_volumes_and_resolver_are_what_the_spec_says(lab: RealLab) -
             "env a a-$(PLAIN) spec 2 value geheim",
             "map value key",
             "secret geheim 440",
+            "secret in memory",
             'down app="demo"',
             "resolv 1",
             "nameserver 10.96.0.10",
@@ -321,6 +323,38 @@ def test_a_command_that_does_not_exist_is_told(lab: RealLab) -> None:
         pod = await lab.until("wrong", told)
         assert "no such file or directory" in str(pod["status"])
         await lab.delete("wrong")
+
+    lab.run(check())
+
+
+def test_an_ephemeral_container_sees_the_processes_of_its_target(lab: RealLab) -> None:
+    async def check() -> None:
+        await lab.create("debugged", "exec sleep 4321")
+        await lab.until("debugged", ready)
+        ephemeral = {
+            "name": "debugger",
+            "image": BUSYBOX,
+            "targetContainerName": "app",
+            "command": ["sh", "-c", "ps | grep -q 'sleep 4321' && echo found"],
+        }
+        await lab.client.patch(
+            PODS,
+            "debugged",
+            {"spec": {"ephemeralContainers": [ephemeral]}},
+            "default",
+            patch_type="application/strategic-merge-patch+json",
+            subresource="ephemeralcontainers",
+        )
+        await lab.until(
+            "debugged",
+            lambda p: (
+                "terminated"
+                in (p["status"].get("ephemeralContainerStatuses") or [{"state": {}}])[0]["state"]
+            ),
+        )
+        _, out, _ = await lab.kubectl("logs", "debugged", "-c", "debugger")
+        assert out == b"found\n"
+        await lab.delete("debugged")
 
     lab.run(check())
 

@@ -137,6 +137,9 @@ def _keep(
     if not restart.wanted(snapshot.pod, declared, status):
         return
     previous = snapshot.newest(declared.name)
+    if status is not None and status.state == "unknown":
+        why = f"Container {declared.name} is in unknown state, try killing it before restart"
+        plan.kill.append(Kill(status, declared, why))
     if status is not None and status.state == "exited":
         key = backoff_key(snapshot, declared.name)
         until = snapshot.backoff.waits_until(key, status.finished_at, snapshot.now)

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 from grappe.api import Object, quantity
+from grappe.node.volumes.mounts import mount_points, mount_tmpfs, unmount
 from grappe.node.volumes.payload import MountFault
 
 
-def mount_points(below: Path) -> list[Path]:
-    """Everything mounted under a directory, the deepest first."""
-    prefix = os.path.realpath(below)
-    found = []
-    with open("/proc/thread-self/mountinfo") as lines:
-        for line in lines:
-            point = line.split()[4].encode().decode("unicode_escape")
-            if point == prefix or point.startswith(prefix + "/"):
-                found.append(Path(point))
-    return sorted(found, key=lambda path: len(path.parts), reverse=True)
-
-
 def unmount_below(directory: Path) -> None:
-    """Lazily, so that what a dead process still holds is in nobody's way."""
+    """Unmount everything at or below a directory, as far as that is possible."""
     for point in mount_points(directory):
-        subprocess.run(["umount", "-l", str(point)], check=False, capture_output=True)
+        with contextlib.suppress(OSError):
+            unmount(point)
+
+
+def in_memory(path: Path) -> None:
+    """Make the directory of a volume whose content must not reach a disk."""
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.path.ismount(path):
+        mount_tmpfs(path, "mode=0755")
 
 
 def empty_dir(path: Path, source: Object) -> None:
@@ -37,14 +34,7 @@ def empty_dir(path: Path, source: Object) -> None:
         options = "mode=0777"
         if source.get("sizeLimit"):
             options += f",size={quantity.units(source['sizeLimit'])}"
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise MountFault(f"mount of tmpfs failed: {done.stderr.strip()}")
+        mount_tmpfs(path, options)
     path.chmod(0o777)
 
 

@@ -16,6 +16,8 @@ from grappe.node.volumes.payload import DEFAULT_MODE, Entry, MountFault, Payload
 from grappe.node.volumes.tokens import Tokens
 
 _SHOWN = ("configMap", "secret", "downwardAPI", "projected")
+_SECRET = ("secret", "projected")
+"""Kept in memory, never on a disk."""
 _TOKEN_SECONDS = 3600
 
 
@@ -82,7 +84,10 @@ class Mounter:
         if plugin in _SHOWN:
             files, renew = await self._payload(pod, plugin, volume[plugin] or {}, pod_ips)
             if not self._settings.simulated:
-                _write(self.volume_path(pod, volume["name"]), files, group)
+                path = self.volume_path(pod, volume["name"])
+                if plugin in _SECRET:
+                    directories.in_memory(path)
+                _write(path, files, group)
             return renew
         if self._settings.simulated:
             return None

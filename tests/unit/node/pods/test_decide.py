@@ -210,6 +210,12 @@ def test_a_container_made_but_never_started_is_made_anew_under_its_number() -> N
     assert [s.attempt for s in plan.start] == [0]
 
 
+def test_a_container_in_an_unknown_state_is_killed_before_its_restart() -> None:
+    plan = decide(snapshot(pod(), {"c0": (status("c0", "unknown"),)}))
+    assert [k.status.id for k in plan.kill] == ["c0-0"]
+    assert [s.attempt for s in plan.start] == [1]
+
+
 def test_only_the_last_two_instances_are_kept() -> None:
     instances = tuple(status("c0", "exited", code=1, attempt=n) for n in (3, 2, 1, 0))
     assert decide(snapshot(pod(), {"c0": instances})).stale == ["c0-1", "c0-0"]

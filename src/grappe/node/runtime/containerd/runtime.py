@@ -83,7 +83,13 @@ class ContainerdRuntime:
             await self._connection.close()
 
     async def _bring_up(self) -> None:
-        self._daemon.ensure()
+        try:
+            self._daemon.ensure()
+        except OSError as error:
+            raise UserError(
+                f"containerd cannot be started: {error.filename or ''}: {error.strerror}",
+                f"see that {self.paths.directory} can be written to",
+            ) from error
         if self._connection is None:
             await self.connect()
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
