@@ -10,8 +10,10 @@ from grappe.api.resources import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     NAMESPACES,
+    SECRETS,
 )
 from grappe.apiserver.http.messages import User
+from grappe.testing.git_repository import private_repository
 
 from .gitops import conditions, config_map, delivering, manifest, text, until
 
@@ -240,3 +242,22 @@ async def test_what_the_controller_may_not_do_is_told(cluster, tmp_path):
         assert "cannot watch secrets: secrets is forbidden" in conditions(status, "ComparisonError")
     found = await cluster.client.list(CONFIG_MAPS, "default")
     assert "a" not in {item["metadata"]["name"] for item in found.items}
+
+
+async def test_a_private_repository_is_delivered_once_its_secret_is_there(gitops, tmp_path):
+    gitops.repository.commit({"deploy/a.yaml": text(config_map("a"))})
+    with private_repository(gitops.repository) as url:
+        await gitops.create(automated=AUTOMATED, source={"repoURL": url})
+        status = await gitops.until("Unknown", condition="ComparisonError")
+        assert "give a repository Secret" in conditions(status, "ComparisonError")
+        secret = manifest(
+            "Secret",
+            "shop",
+            namespace="argocd",
+            stringData={"url": url, "username": "bob", "password": "hunter2"},
+        )
+        labels = {"argocd.argoproj.io/secret-type": "repository"}
+        secret["metadata"]["labels"] = labels
+        await gitops.client.create(SECRETS, secret)
+        await gitops.until("Synced")
+    assert "hunter2" not in str(await gitops.application())

@@ -60,6 +60,8 @@ class Informer:
         self.resource = resource
         self.synced = asyncio.Event()
         """Set once the first list is complete and its handlers have been called."""
+        self.tried = asyncio.Event()
+        """Set once the first list is complete or has failed; then `failure` says why."""
         self.failure = ""
         """Why the copy cannot be kept up to date at the moment; empty when it is."""
         self._client = client
@@ -115,6 +117,7 @@ class Informer:
                 if not self._revision:
                     await self._list()
                     self.synced.set()
+                    self.tried.set()
                     self.failure = ""
                 await self._watch()
                 self.failure = ""
@@ -239,6 +242,7 @@ class Informer:
         if why != self.failure:
             log.warning("watching %s: %s", self.resource.qualified, why)
         self.failure = why
+        self.tried.set()
 
 
 async def until_synced(*informers: Informer) -> None:

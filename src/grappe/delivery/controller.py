@@ -29,6 +29,7 @@ from grappe.delivery.live import LiveObjects
 from grappe.delivery.operate import Operator
 from grappe.delivery.render.directory import RenderError
 from grappe.delivery.report import REFRESH, Report, Reporter
+from grappe.delivery.repository_secrets import RepositorySecrets
 from grappe.delivery.sources import SourceError
 from grappe.delivery.sources.repositories import Repositories
 from grappe.delivery.sync.advance import Advancer
@@ -57,7 +58,11 @@ class Delivery:
         events = Recorder(client, "argocd-application-controller", clock=clock)
         self._versions = VersionTracker(clock)
         self._reporter = Reporter(client, events, self._versions, clock)
-        self._repositories = Repositories(work_dir, remote_seconds=remote_seconds)
+        self._secrets = RepositorySecrets(client)
+        self._repositories = Repositories(
+            work_dir, remote_seconds=remote_seconds, credentials=self._secrets.credentials
+        )
+        self._secrets.add_handler(self._repositories.retry_failed)
         mapper = RESTMapper(client)
         self._live = LiveObjects(client, self._on_live_change)
         self._comparer = Comparer(client, self._live)
@@ -74,9 +79,11 @@ class Delivery:
         self._applications.add_handler(self._on_application)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._applications.run(), name="informer applications")
+            group.create_task(self._secrets.run(), name="repository secrets")
             group.create_task(self._live.run(), name="live objects")
             group.create_task(self._repositories.run(self._on_commit), name="repositories")
             await self._applications.synced.wait()
+            await self._secrets.first_list()
             group.create_task(self._controller.run(), name="delivery")
 
     # -- what makes an Application be looked at --------------------------------------------

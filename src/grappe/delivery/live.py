@@ -43,8 +43,7 @@ class LiveObjects:
         for resource in sorted(wanted, key=lambda r: r.qualified):
             informer = self._informers[resource]
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SYNC_SECONDS):
-                    await self._synced_or_failed(informer)
+                await asyncio.wait_for(informer.tried.wait(), _SYNC_SECONDS)
             if not informer.synced.is_set():
                 why = informer.failure or "no answer"
                 failures.append(f"cannot watch {resource.qualified}: {why}")
@@ -149,13 +148,6 @@ class LiveObjects:
         entry = self._written.get((resource, ref_of(obj)))
         if entry is not None and entry[1] == obj["metadata"].get("uid"):
             del self._written[resource, ref_of(obj)]
-
-    async def _synced_or_failed(self, informer: Informer) -> None:
-        """Wait for the first list, but no longer than it takes to be refused."""
-        while not informer.synced.is_set() and not informer.failure:
-            waiting = asyncio.create_task(informer.synced.wait())
-            await asyncio.wait({waiting}, timeout=0.05)
-            waiting.cancel()
 
 
 def _only_tracked(obj: Object) -> Object | None:

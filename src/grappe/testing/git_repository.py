@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import functools
+import http.server
 import os
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -44,3 +50,35 @@ class GitRepository:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
+
+
+@contextlib.contextmanager
+def private_repository(repository: GitRepository) -> Iterator[str]:
+    """Serve it as it is now over HTTP to user `bob` with password `hunter2`; the URL."""
+    repository.git("update-server-info")
+    serve = functools.partial(_AskingForPassword, directory=str(repository.path / ".git"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _AskingForPassword(http.server.SimpleHTTPRequestHandler):
+    """The files of a repository (git's dumb protocol), behind a password."""
+
+    def do_GET(self) -> None:
+        wanted = "Basic " + base64.b64encode(b"bob:hunter2").decode()
+        if self.headers.get("Authorization") == wanted:
+            super().do_GET()
+            return
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grappe.delivery.sources import SourceError
 from grappe.delivery.sources.address import check_revision, check_url, redacted
+from grappe.delivery.sources.credentials import Credentials
 from grappe.delivery.sources.git import Git, GitError
 from grappe.delivery.sources.refs import Refs, parse_refs
 
@@ -25,9 +26,12 @@ Select = Callable[[Sequence[str]], Sequence[str]]
 class Mirror:
     """The copy may be deleted at any time: it is made again."""
 
-    def __init__(self, git: Git, folder: Path, url: str) -> None:
+    def __init__(
+        self, git: Git, folder: Path, url: str, credentials: Callable[[], Credentials | None]
+    ) -> None:
         check_url(url)
         self.url = url
+        self._credentials = credentials
         self._git = git
         name = hashlib.sha256(url.encode()).hexdigest()[:20]
         self._folder = folder / f"{name}.git"
@@ -179,20 +183,25 @@ class Mirror:
         self, arguments: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0
     ) -> bytes:
         return await self._git.run(
-            arguments, folder=self._folder, remote=self.url, stdin=stdin, timeout=timeout
+            arguments,
+            folder=self._folder,
+            remote=self.url,
+            credentials=self._credentials(),
+            stdin=stdin,
+            timeout=timeout,
         )
 
 
 def _hinted(told: str) -> str:
     """git's words, and what to do about them."""
     hints = {
-        "could not read Username": "it is private or does not exist; credentials are not given",
-        "could not read Password": "it is private; credentials are not given",
+        "could not read Username": "it is private or does not exist: give a repository Secret",
+        "could not read Password": "it is private: give a repository Secret",
         "Authentication failed": "the credentials are wrong",
         "Could not resolve host": "check the host name and this machine's DNS",
         "does not appear to be a git repository": "check repoURL; make one with: git init",
         "does not exist": "check repoURL",
-        "Permission denied (publickey": "the host does not know this machine's SSH key",
+        "Permission denied (publickey": "give a repository Secret with sshPrivateKey",
     }
     for words, hint in hints.items():
         if words in told:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from grappe.delivery.sources import SourceError
 from grappe.delivery.sources.address import check_revision, local_path, redacted
+from grappe.delivery.sources.credentials import Credentials
 from grappe.delivery.sources.fingerprint import Fingerprint, fingerprint
 from grappe.delivery.sources.git import Git
 from grappe.delivery.sources.mirror import Mirror, Select
@@ -42,10 +43,18 @@ class _Known:
 
 
 class Repositories:
-    """`folder` is ours alone; it may be deleted while nothing runs."""
+    """`folder` is ours alone; it may be deleted while nothing runs. `credentials` gives those for
+    a URL, as they are at the moment."""
 
-    def __init__(self, folder: Path, *, remote_seconds: float = REMOTE_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        remote_seconds: float = REMOTE_SECONDS,
+        credentials: Callable[[str], Credentials | None] = lambda url: None,
+    ) -> None:
         self._git = Git(folder)
+        self._credentials = credentials
         self._folder = folder / "mirrors"
         self._remote_seconds = remote_seconds
         self._known: dict[str, _Known] = {}
@@ -59,6 +68,12 @@ class Repositories:
     def forget(self, user: Hashable) -> None:
         self._used.pop(user, None)
         self._drop_unused()
+
+    def retry_failed(self) -> None:
+        """Ask those that could not be read again soon: credentials may have come."""
+        for known in self._known.values():
+            if known.failure:
+                known.due = 0.0
 
     def users(self, url: str) -> list[Hashable]:
         return [user for user, urls in self._used.items() if url in urls]
@@ -121,7 +136,8 @@ class Repositories:
     def _get(self, url: str) -> _Known:
         known = self._known.get(url)
         if known is None:
-            known = _Known(Mirror(self._git, self._folder, url), local_path(url))
+            mirror = Mirror(self._git, self._folder, url, lambda: self._credentials(url))
+            known = _Known(mirror, local_path(url))
             self._known[url] = known
         return known
 
