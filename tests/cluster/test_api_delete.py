@@ -107,6 +107,19 @@ async def test_propagation_leaves_a_finalizer_for_the_garbage_collector(
     assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 200
 
 
+async def test_a_job_leaves_its_pods_behind_unless_told_otherwise(cluster: TestCluster) -> None:
+    path = "/apis/batch/v1/namespaces/default/jobs"
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]}}
+    job = {"metadata": {"name": "a"}, "spec": {"template": template}}
+    await ask(cluster, "POST", path, job)
+    reply = await ask(cluster, "DELETE", f"{path}/a")
+    assert reply.body["metadata"]["finalizers"] == ["orphan"]
+    assert "child pods are preserved by default" in reply.headers["Warning"]
+    reply = await ask(cluster, "DELETE", f"{path}/a", {"propagationPolicy": "Background"})
+    assert reply.body["status"] == "Success"
+    assert "Warning" not in reply.headers
+
+
 async def test_an_unknown_propagation_policy_is_invalid(cluster: TestCluster) -> None:
     await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))
     reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", {"propagationPolicy": "Sideways"})

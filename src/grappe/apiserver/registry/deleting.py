@@ -103,10 +103,13 @@ def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
 async def delete(backend: Backend, call: Call) -> Response:
     """DELETE of one object: the object where it lives on or the kind shows it, else a Status."""
     options = delete_options(call)
+    strategy = backend.strategies.of(call.served)
+    if strategy.deletion_warning and not options.propagation:
+        call.warnings.append(strategy.deletion_warning)
     gone, record, old = await delete_object(backend, call, call.key, call.info.name, options)
     resource = call.served.resource
     form = negotiate(call.request.headers.get("accept", ""))
-    if gone and not backend.strategies.of(call.served).returns_deleted:
+    if gone and not strategy.returns_deleted:
         details: Object = {"name": call.info.name}
         if resource.group:
             details["group"] = resource.group
@@ -180,9 +183,9 @@ def _check_preconditions(options: DeleteOptions, old: Object, resource: Resource
 def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, now: float) -> bool:
     """Write the deletion into `new`; whether that changed anything."""
     metadata = new["metadata"]
-    finalizers = metadata.get("finalizers") or []
-    if options.propagation:
-        finalizers = rules.finalizers_for(options.propagation, finalizers)
+    finalizers = rules.finalizers_for(
+        options.propagation, metadata.get("finalizers") or [], orphans=strategy.orphans
+    )
     if finalizers:
         metadata["finalizers"] = finalizers
     else:

@@ -181,8 +181,13 @@ def name_owners_once(obj: Object, warnings: list[str]) -> None:
         )
 
 
-def finalizers_for(propagation: str, finalizers: list[str]) -> list[str]:
-    """The finalizers a deletion with this propagation policy leaves on the object."""
+def finalizers_for(propagation: str, finalizers: list[str], *, orphans: bool) -> list[str]:
+    """The finalizers a deletion leaves on the object. Without a propagation policy those that
+    are there already decide, then the kind: `orphans` leave their dependents behind."""
+    if not propagation:
+        if not orphans or _FOREGROUND in finalizers or _ORPHAN in finalizers:
+            return finalizers
+        propagation = "Orphan"
     kept = [f for f in finalizers if f not in (_FOREGROUND, _ORPHAN)]
     if propagation == "Foreground":
         kept.append(_FOREGROUND)

@@ -43,13 +43,17 @@ def settle_only(new: Object, old: Object, part: str) -> None:
 
 class Strategy:
     """What is particular to a kind. All methods are synchronous and may change only the object
-    they are given first. `generation`: whether the kind counts its changes."""
+    they are given first. `generation`: whether the kind counts its changes. `orphans`: whether a
+    deletion that names no propagation policy leaves dependents behind, of which
+    `deletion_warning` tells."""
 
     create_on_update = False
     unconditional_update = True
     returns_deleted = False
     generation = False
     status_keeps_metadata = False
+    orphans = False
+    deletion_warning = ""
 
     def __init__(self, served: ServedResource) -> None:
         self.has_status = "status" in served.resource.subresources

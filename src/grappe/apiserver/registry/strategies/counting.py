@@ -13,6 +13,12 @@ class CountingStrategy(Strategy):
     generation = True
 
 
+class ReplicationControllerStrategy(CountingStrategy):
+    """The oldest kind with dependents keeps the oldest habit: it leaves them behind."""
+
+    orphans = True
+
+
 class DeploymentStrategy(CountingStrategy):
     """Annotations count too, since they are copied to replica sets."""
 
@@ -34,6 +40,13 @@ class EverythingCountsStrategy(CountingStrategy):
 class JobStrategy(CountingStrategy):
     """A job selects its pods by its own uid, unless it says otherwise.
     https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-selector"""
+
+    orphans = True
+    deletion_warning = (
+        "child pods are preserved by default when jobs are deleted; set "
+        "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+        "this warning"
+    )
 
     def prepare_create(self, obj: Object, user: User) -> None:
         super().prepare_create(obj, user)

@@ -14,6 +14,7 @@ from grappe.apiserver.registry.strategies.counting import (
     DeploymentStrategy,
     EverythingCountsStrategy,
     JobStrategy,
+    ReplicationControllerStrategy,
 )
 from grappe.apiserver.registry.strategies.csr import SigningRequestStrategy
 from grappe.apiserver.registry.strategies.custom import CustomStrategy
@@ -27,7 +28,7 @@ _OWN: Mapping[str, type[Strategy]] = {
     "/persistentvolumes": PendingStrategy,
     "/pods": PodStrategy,
     "/podtemplates": EverythingCountsStrategy,
-    "/replicationcontrollers": CountingStrategy,
+    "/replicationcontrollers": ReplicationControllerStrategy,
     "admissionregistration.k8s.io/mutatingadmissionpolicies": CountingStrategy,
     "admissionregistration.k8s.io/mutatingadmissionpolicybindings": CountingStrategy,
     "admissionregistration.k8s.io/mutatingwebhookconfigurations": EverythingCountsStrategy,
