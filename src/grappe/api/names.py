@@ -23,7 +23,6 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _ENV_NAME_RELAXED = "[ -<>-~]+"
 _WILDCARD = r"\*\." + _SUBDOMAIN
 _HEADER = "[-A-Za-z0-9]+"
-_C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _PERCENT = "[0-9]+%"
 
 _label = re.compile(_LABEL).fullmatch
@@ -37,12 +36,10 @@ _env_name_relaxed = re.compile(_ENV_NAME_RELAXED).fullmatch
 _port_charset = re.compile("[-a-z0-9]+").fullmatch
 _port_letter = re.compile("[a-z]").search
 _header = re.compile(_HEADER).fullmatch
-_c_identifier = re.compile(_C_IDENTIFIER).fullmatch
 _percent = re.compile(_PERCENT).fullmatch
 
 LABEL_MAX = 63
 SUBDOMAIN_MAX = 253
-GENERATE_NAME_MAX = 58
 
 
 def regex_problem(rule: str, pattern: str, *examples: str) -> str:
@@ -218,21 +215,6 @@ def env_name_problems(value: str) -> list[str]:
             "other than '='"
         ]
     return []
-
-
-def c_identifier_problems(value: str) -> list[str]:
-    if _c_identifier(value):
-        return []
-    return [
-        regex_problem(
-            "a valid C identifier must start with alphabetic character or '_', followed by a "
-            "string of alphanumeric characters or '_'",
-            _C_IDENTIFIER,
-            "my_name",
-            "MY_NAME",
-            "MyName",
-        )
-    ]
 
 
 def port_name_problems(value: str) -> list[str]:

@@ -289,13 +289,6 @@ class FieldSelector:
     def everything(self) -> bool:
         return not self.requirements
 
-    def exact(self, field: str) -> str | None:
-        """The one value the selector requires of `field`, if it does."""
-        for name, operator, value in self.requirements:
-            if name == field and operator == "=":
-                return value
-        return None
-
     def matches(self, fields: Mapping[str, str]) -> bool:
         return all(
             (fields.get(name, "") == value) is (operator == "=")

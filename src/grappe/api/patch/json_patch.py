@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from grappe.api import Object
+from grappe.api.copying import copied
 from grappe.api.errors import ApiError, bad_request, too_large
 
 MAX_OPERATIONS = 10_000
@@ -29,7 +30,7 @@ def json_patch(doc: Object, operations: Any) -> Object:
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
             f"got {len(operations)}"
         )
-    result: Any = _copy(doc)
+    result: Any = copied(doc)
     try:
         for operation in operations:
             result = _apply(result, operation)
@@ -45,14 +46,6 @@ def json_patch(doc: Object, operations: Any) -> Object:
     return result
 
 
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _copy(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_copy(v) for v in value]
-    return value
-
-
 def _pointer(operation: dict[str, Any], member: str) -> list[str]:
     text = operation.get(member)
     if not isinstance(text, str) or (text and not text.startswith("/")):
@@ -64,9 +57,9 @@ def _apply(doc: Any, operation: dict[str, Any]) -> Any:
     path = _pointer(operation, "path")
     match operation.get("op"):
         case "add":
-            return _add(doc, path, _copy(_value(operation)))
+            return _add(doc, path, copied(_value(operation)))
         case "replace":
-            return _replace(doc, path, _copy(_value(operation)))
+            return _replace(doc, path, copied(_value(operation)))
         case "remove":
             _remove(doc, path)
             return doc
@@ -78,7 +71,7 @@ def _apply(doc: Any, operation: dict[str, Any]) -> Any:
             _remove(doc, source)
             return _add(doc, path, value)
         case "copy":
-            return _add(doc, path, _copy(_get(doc, _pointer(operation, "from"))))
+            return _add(doc, path, copied(_get(doc, _pointer(operation, "from"))))
         case "test":
             _test(doc, path, operation.get("value"))
             return doc

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from grappe.api import Object
+from grappe.api.copying import copied
 from grappe.api.errors import Cause
 from grappe.api.schema.decode import decoder
 from grappe.api.schema.definitions import definition_of_kind
 from grappe.api.schema.interface import DecodingError
 from grappe.api.schema.node import Node, definition_node
-from grappe.api.schema.unknown import drop_unknown, unknown_paths
 
 
 class BuiltinSchema:
@@ -27,46 +26,19 @@ class BuiltinSchema:
         decoder(self.root)(obj, unknown)
         return unknown
 
-    def unknown_fields(self, obj: Object) -> list[str]:
-        return unknown_paths(self.root, obj)
-
-    def prune(self, obj: Object) -> None:
-        drop_unknown(self.root, obj)
-
     def default(self, obj: Object) -> None:
         """Nothing: built-in kinds' defaults are in `grappe.api.defaults`."""
 
     def check(self, obj: Object) -> list[Cause]:
         """Types only: what a built-in kind may hold besides is in `grappe.api.validation`."""
         try:
-            decoder(self.root)(_copy(obj), [])
+            decoder(self.root)(copied(obj), [])
         except DecodingError as error:
             return [Cause("", "FieldValueTypeInvalid", str(error))]
         return []
 
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         return self.check(obj)
-
-    def node(self, path: tuple[str, ...]) -> Node | None:
-        return node_at(self.root, path)
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _copy(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_copy(v) for v in value]
-    return value
-
-
-def node_at(root: Node, path: tuple[str, ...]) -> Node | None:
-    """The node at field names `path`, `"[]"` for a list's items."""
-    node: Node | None = root
-    for part in path:
-        if node is None:
-            return None
-        node = node.items if part == "[]" else node.child(part)
-    return node
 
 
 @cache

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from grappe.api import Object
+from grappe.api.copying import copied
 from grappe.api.errors import Cause
-from grappe.api.schema.builtin import node_at
 from grappe.api.schema.check import Check, compile_check
 from grappe.api.schema.decode import decoder
 from grappe.api.schema.interface import DecodingError
 from grappe.api.schema.node import MISSING, Node
 from grappe.api.schema.ratchet import forgiven
-from grappe.api.schema.unknown import drop_unknown, unknown_paths
+from grappe.api.schema.unknown import drop_unknown
 
 Defaulter: TypeAlias = Callable[[Any], None]
 
@@ -49,12 +49,6 @@ class CustomSchema:
             unknown = [f"metadata.{path}" for path in unknown]
         return unknown + drop_unknown(self.root, obj)
 
-    def unknown_fields(self, obj: Object) -> list[str]:
-        return unknown_paths(self.root, obj)
-
-    def prune(self, obj: Object) -> None:
-        drop_unknown(self.root, obj)
-
     def default(self, obj: Object) -> None:
         if self._defaulter is None:
             self._defaulter = _compile_defaults(self.root) or _nothing
@@ -69,9 +63,6 @@ class CustomSchema:
 
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         return forgiven(self.root, self.check(obj), obj, old)
-
-    def node(self, path: tuple[str, ...]) -> Node | None:
-        return node_at(self.root, path)
 
 
 def crd_schema(openapi_v3: Object | None) -> CustomSchema:
@@ -111,7 +102,7 @@ def _compile_defaults(node: Node) -> Defaulter | None:
             if default is not MISSING and (
                 name not in value or (value[name] is None and not nullable)
             ):
-                value[name] = _copy(default)
+                value[name] = copied(default)
             if inner is not None and name in value:
                 inner(value[name])
         if values is None or (rest is None and rest_default is MISSING):
@@ -120,7 +111,7 @@ def _compile_defaults(node: Node) -> Defaulter | None:
             if key in named:
                 continue
             if entry is None and rest_default is not MISSING and not values.nullable:
-                value[key] = entry = _copy(rest_default)
+                value[key] = entry = copied(rest_default)
             if rest is not None:
                 rest(entry)
 
@@ -139,16 +130,8 @@ def _array_defaults(node: Node) -> Defaulter | None:
             return
         for index, item in enumerate(value):
             if item is None and default is not MISSING and not nullable:
-                value[index] = _copy(default)
+                value[index] = copied(default)
             if inner is not None:
                 inner(value[index])
 
     return fill
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _copy(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_copy(v) for v in value]
-    return value

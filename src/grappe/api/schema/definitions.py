@@ -30,11 +30,6 @@ def _file() -> _File:
     return msgspec.json.decode(gzip.decompress(packed), type=_File)
 
 
-def definition_names() -> list[str]:
-    """Every definition, in the order of its name (`io.k8s.api.core.v1.Pod`)."""
-    return list(_file().definitions)
-
-
 def definition(name: str) -> dict[str, Any]:
     """One OpenAPI v2 definition, newly parsed; KeyError when there is none of that name."""
     found: dict[str, Any] = msgspec.json.decode(_file().definitions[name])

@@ -32,14 +32,6 @@ class Schema(Protocol):
         """
         ...
 
-    def unknown_fields(self, obj: Object) -> list[str]:
-        """The paths of fields the schema does not know; `obj` is left alone."""
-        ...
-
-    def prune(self, obj: Object) -> None:
-        """Drop what `unknown_fields` would name, in place."""
-        ...
-
     def default(self, obj: Object) -> None:
         """Fill in the schema's own defaults, in place (custom kinds; built-in kinds' are in
         `grappe.api.defaults`)."""
@@ -52,8 +44,4 @@ class Schema(Protocol):
 
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         """As `check`, but forgiving what was already wrong with a value that stays as it is."""
-        ...
-
-    def node(self, path: tuple[str, ...]) -> Node | None:
-        """The schema at field names `path`; `"[]"` steps into a list's items."""
         ...

@@ -37,12 +37,6 @@ class DeferredSchema:
     def decode(self, obj: Object) -> list[str]:
         return self._schema.decode(obj)
 
-    def unknown_fields(self, obj: Object) -> list[str]:
-        return self._schema.unknown_fields(obj)
-
-    def prune(self, obj: Object) -> None:
-        self._schema.prune(obj)
-
     def default(self, obj: Object) -> None:
         self._schema.default(obj)
 
@@ -51,9 +45,6 @@ class DeferredSchema:
 
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         return self._schema.check_update(obj, old)
-
-    def node(self, path: tuple[str, ...]) -> Node | None:
-        return self._schema.node(path)
 
 
 def served_versions(

@@ -1,4 +1,3 @@
-import copy
 import subprocess
 import sys
 from typing import Any
@@ -6,7 +5,16 @@ from typing import Any
 import pytest
 
 from grappe.api.resources import BUILTIN
-from grappe.api.schema import DecodingError, builtin_schema
+from grappe.api.schema import DecodingError, Node, Schema, builtin_schema
+
+
+def at(schema: Schema, path: tuple[str, ...]) -> Node | None:
+    """The node at field names `path`; `[]` steps into a list's items."""
+    node: Node | None = schema.root
+    for part in path:
+        if node is not None:
+            node = node.items if part == "[]" else node.child(part)
+    return node
 
 
 def deployment(**spec: Any) -> dict[str, Any]:
@@ -35,13 +43,9 @@ def test_unknown_fields_are_named_by_path_and_dropped() -> None:
         "spec.template.spec.containers[1].nested",
     ]
     schema = builtin_schema("apps/v1", "Deployment")
-    before = copy.deepcopy(obj)
-    assert schema.unknown_fields(obj) == expected
-    assert obj == before
     assert schema.decode(obj) == expected
     assert obj["spec"]["template"]["spec"]["containers"] == [{"name": "a"}, {}]
-    schema.prune(before)
-    assert before == obj
+    assert schema.decode(obj) == []
 
 
 def test_reading_brings_values_to_canonical_form() -> None:
@@ -138,22 +142,22 @@ def test_secret_data_is_base64() -> None:
 
 def test_structure_for_patches_and_ownership() -> None:
     schema = builtin_schema("apps/v1", "Deployment")
-    containers = schema.node(("spec", "template", "spec", "containers"))
+    containers = at(schema, ("spec", "template", "spec", "containers"))
     assert containers is not None
     assert (containers.list_type, containers.list_map_keys) == ("map", ("name",))
     assert containers.patch_merge_key == "name"
-    ports = schema.node(("spec", "template", "spec", "containers", "[]", "ports"))
+    ports = at(schema, ("spec", "template", "spec", "containers", "[]", "ports"))
     assert ports is not None
     assert ports.list_map_keys == ("containerPort", "protocol")
     assert ports.items.properties["protocol"].default == "TCP"
-    strategy = schema.node(("spec", "strategy"))
+    strategy = at(schema, ("spec", "strategy"))
     assert strategy is not None
     assert strategy.patch_strategies == {"retainKeys"}
-    selector = schema.node(("spec", "selector"))
+    selector = at(schema, ("spec", "selector"))
     assert selector is not None
     assert selector.atomic
-    assert schema.node(("spec", "nonsense")) is None
-    finalizers = schema.node(("metadata", "finalizers"))
+    assert at(schema, ("spec", "nonsense")) is None
+    finalizers = at(schema, ("metadata", "finalizers"))
     assert finalizers is not None
     assert finalizers.list_type == "set"
 
