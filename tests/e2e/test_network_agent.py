@@ -157,3 +157,33 @@ async def test_a_network_policy_isolates_a_pod(node: Node) -> None:
                 break
     await node.client.delete(policies, "deny", "default")
     await node.until_answered(client.fd, web.ip, 8080)
+
+
+async def test_a_load_balancer_gets_the_nodes_address_and_answers_on_localhost(
+    node: Node,
+) -> None:
+    pod = node.lab.pod("web", 10).serve(8080)
+    balancer = {**WEB, "spec": {"type": "LoadBalancer", "ports": [{"port": 8888}]}}
+    await node.client.create(SERVICES, balancer)
+    await node.client.create(ENDPOINT_SLICES, endpoint_slice("web", [pod.ip]))
+    address = node.lab.config.node_ip
+    await node.until_answered(node.lab.host_fd, address, 8888)
+    await node.until_answered(node.lab.host_fd, "127.0.0.1", 8888)
+    with pytest.raises(ConnectionRefusedError):  # but not swallowed: others may listen here
+        await in_thread(call_tcp, node.lab.node_fd, address, 8889)
+    web = await node.client.get(SERVICES, "web", "default")
+    assert web["status"]["loadBalancer"] == {"ingress": [{"ip": address, "ipMode": "VIP"}]}
+    await node.client.patch(SERVICES, "web", {"spec": {"type": "ClusterIP"}}, "default")
+    async with asyncio.timeout(10):
+        while True:
+            web = await node.client.get(SERVICES, "web", "default")
+            if not web["status"]["loadBalancer"]:
+                break
+            await asyncio.sleep(0.01)
+        while True:
+            try:
+                await in_thread(call_tcp, node.lab.host_fd, "127.0.0.1", 8888)
+            except ConnectionRefusedError:
+                break
+            except OSError:
+                continue

@@ -15,14 +15,19 @@ from grappe.network.dns.server import Responder
 from grappe.network.dns.upstream import Upstream
 from grappe.network.dns.zone import Zone
 from grappe.network.informers import Informers
+from grappe.network.loadbalancer.controller import LoadBalancers
 from grappe.network.nft import Nft
 from grappe.network.policies.enforcer import PolicyEnforcer
 from grappe.network.published.ports import PublishedPorts
+from grappe.network.published.wanted import Port
 from grappe.network.services.proxy import ServiceProxy
 from grappe.network.services.render import NodeFacts
 from grappe.reconcile.events import Recorder
 
 log = logging.getLogger(__name__)
+
+KUBELET = Port("TCP", 10250)
+"""https://kubernetes.io/docs/reference/networking/ports-and-protocols/"""
 
 
 async def run(
@@ -48,12 +53,21 @@ async def run(
         nft=nft,
     )
     policies = PolicyEnforcer(client, machine=(config.node_ip, config.host_ip), nft=nft)
+    recorder = Recorder(client, "grappe-network", config.node_name)
     published = PublishedPorts(
         informers.services,
         informers.host_port_pods,
         host_netns_fd=host_netns_fd,
         node_ip=config.node_ip,
-        recorder=Recorder(client, "grappe-network", config.node_name),
+        recorder=recorder,
+    )
+    balancers = LoadBalancers(
+        client,
+        informers.services,
+        informers.host_port_pods,
+        address=config.node_ip,
+        reserved={KUBELET: "the kubelet"},
+        recorder=recorder,
     )
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -61,6 +75,7 @@ async def run(
             tasks.create_task(proxy.run(), name="services")
             tasks.create_task(egress.run(config, host_netns_fd), name="egress")
             tasks.create_task(policies.run(), name="network policies")
+            tasks.create_task(balancers.run(), name="load balancers")
             tasks.create_task(published.run(), name="published ports")
             tasks.create_task(
                 _serve_dns(informers, config, host_netns_fd, resolv_conf), name="cluster dns"

@@ -11,6 +11,8 @@ from grappe.network.published.holder import inodes
 from grappe.network.published.urls import local_url
 from grappe.network.published.wanted import Port, owners
 
+NODE = "10.95.0.2"
+
 
 def pod(name: str, host_port: int) -> dict[str, Any]:
     ports = [{"containerPort": 80, "hostPort": host_port}]
@@ -24,7 +26,9 @@ def pod(name: str, host_port: int) -> dict[str, Any]:
 def test_node_ports_and_host_ports_are_wanted_and_services_go_first() -> None:
     web = service("web", "10.96.1.1", node_port=30080)
     dns = service("dns", "10.96.1.2", node_port=30053, protocol="UDP")
-    found = owners([web, dns, service("inner", "10.96.1.3")], [pod("a", 30080), pod("b", 8000)])
+    found = owners(
+        [web, dns, service("inner", "10.96.1.3")], [pod("a", 30080), pod("b", 8000)], NODE
+    )
     assert {port: obj["metadata"]["name"] for port, obj in found.items()} == {
         Port("TCP", 30080): "web",
         Port("UDP", 30053): "dns",
@@ -32,9 +36,18 @@ def test_node_ports_and_host_ports_are_wanted_and_services_go_first() -> None:
     }
 
 
+def test_a_load_balancer_with_the_nodes_address_wants_its_own_port_too() -> None:
+    web = service("web", "10.96.1.1", node_port=30080, type="LoadBalancer")
+    assert set(owners([web], [], NODE)) == {Port("TCP", 30080)}
+    web["status"] = {"loadBalancer": {"ingress": [{"ip": NODE}]}}
+    assert set(owners([web], [], NODE)) == {Port("TCP", 30080), Port("TCP", 80)}
+    web["status"] = {"loadBalancer": {"ingress": [{"ip": "198.51.100.1"}]}}
+    assert set(owners([web], [], NODE)) == {Port("TCP", 30080)}
+
+
 def test_headless_services_and_sctp_want_nothing() -> None:
     sctp = service("s", "10.96.1.1", node_port=30080, protocol="SCTP")
-    assert owners([sctp, service("h", "None", node_port=30081)], []) == {}
+    assert owners([sctp, service("h", "None", node_port=30081)], [], NODE) == {}
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,14 @@ def test_a_load_balancer_that_is_a_proxy_is_not_answered_for() -> None:
     assert not any("198.51.100" in key for _, key in elements)
 
 
+def test_other_ports_of_external_addresses_are_refused_but_not_of_the_nodes_own() -> None:
+    web = service("web", "10.96.1.1", externalIPs=["198.51.100.1"])
+    web["status"] = {"loadBalancer": {"ingress": [{"ip": NODE.ip}]}}
+    elements = service_elements(web, [endpoint_slice("web", ["10.244.0.2"])], NODE)
+    assert elements["services", f"{NODE.ip} . tcp . 80"] == "goto spread1"
+    assert [key for name, key in elements if name == "external"] == ["198.51.100.1"]
+
+
 @pytest.mark.parametrize(
     ("spec", "status"),
     [

@@ -1,4 +1,4 @@
-"""Node ports on the machine's own 127.0.0.1, so that `localhost:30080` is the Service.
+"""Node ports, host ports and load balancers' ports on the machine's own 127.0.0.1.
 
     wanted.py    which ports, for which objects                    pure
     relay.py     TCP: both directions, half-close, back-pressure

@@ -1,4 +1,4 @@
-"""Follows Services with node ports and pods with host ports; opens, retries and closes."""
+"""Follows the Services and pods that have ports here; opens, retries and closes."""
 
 from __future__ import annotations
 
@@ -67,11 +67,12 @@ class PublishedPorts:
             self._open.clear()
 
     def _service_changed(self, _type: EventType, service: Object, old: Object | None) -> None:
-        if of_service(service) or (old is not None and of_service(old)):
+        versions = [service] if old is None else [service, old]
+        if any(of_service(version, self._node_ip) for version in versions):
             self._wake.set()
 
     async def _settle(self) -> None:
-        wanted = owners(self._services.list(), self._pods.list())
+        wanted = owners(self._services.list(), self._pods.list(), self._node_ip)
         for port in self._open.keys() - wanted.keys():
             self._open.pop(port).close()
         for port in self._reported.keys() - wanted.keys():

@@ -63,7 +63,8 @@ def service_elements(service: Object, slices: Iterable[Object], node: NodeFacts)
             chosen = usable(found, only_node=node.name if local else "")
             elements |= frontend_elements(frontend, chosen, sticky)
     for address in _external_addresses(service):
-        elements["external", address] = ""
+        if address != node.ip:  # where others listen too, and the kernel refuses by itself
+            elements["external", address] = ""
     return elements
 
 

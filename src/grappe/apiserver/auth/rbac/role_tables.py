@@ -92,6 +92,7 @@ system:node-proxier
   list,watch networking.k8s.io servicecidrs
 grappe:node-network
   read - endpoints,namespaces,nodes,pods,services
+  patch - services/status
   read discovery.k8s.io endpointslices
   read networking.k8s.io networkpolicies
 system:kube-dns
