@@ -71,6 +71,8 @@ class CustomResources:
     # -- following the store -------------------------------------------------------------------
     def start(self) -> None:
         """Read every definition and follow what changes."""
+        self._definitions.clear()
+        self._by_definition.clear()
         revision = self._store.revision
         for record in self._store.list(_BUCKET):
             self._take(record)

@@ -93,6 +93,9 @@ class RbacIndex:
     def start(self, store: Store) -> None:
         """Read everything once and follow what changes."""
         self.stop()
+        self.cluster_roles.clear()
+        self.roles.clear()
+        self._bindings.clear()
         for bucket, load in (
             (CLUSTER_ROLES.bucket, self._load_cluster_role),
             (ROLES.bucket, self._load_role),
