@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-_SOCKET_LIMIT = 100
-"""A unix socket's path has 107 bytes at most; containerd appends `.ttrpc` to ours."""
+_SOCKET_LIMIT = 97
+"""containerd takes paths of 104 bytes at most, and appends `.ttrpc` to ours."""
 
 
 @dataclass(frozen=True, slots=True)
