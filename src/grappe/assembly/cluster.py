@@ -180,12 +180,7 @@ def last_words(config: ClusterConfig, role: str) -> str:
 
 def stop(config: ClusterConfig, say: Say) -> None:
     """Stop the processes and the containers; data and images stay."""
-    if process := supervisor.running(config):
-        say("stopping the control plane")
-        process.stop(_STOP_GRACE)
-    for role in reversed(supervisor.ROLES):
-        if orphan := supervisor.running(config, role):
-            orphan.stop(_STOP_GRACE)
+    _stop_processes(config, say)
     if not config.simulate and os.geteuid() == 0:
         from grappe.assembly.node import stop_node
 
@@ -193,11 +188,21 @@ def stop(config: ClusterConfig, say: Say) -> None:
         stop_node(config)
 
 
+def _stop_processes(config: ClusterConfig, say: Say) -> None:
+    if process := supervisor.running(config):
+        say("stopping the control plane")
+        process.stop(_STOP_GRACE)
+    for role in reversed(supervisor.ROLES):
+        if orphan := supervisor.running(config, role):
+            orphan.stop(_STOP_GRACE)
+
+
 def delete(config: ClusterConfig, say: Say) -> None:
     """Remove the cluster and every trace of it on this machine."""
     if not config.simulate and os.geteuid() != 0:
         raise UserError(f"cluster {config.name!r} has a real node", "run grappe delete as root")
-    stop(config, say)
+    # Containers that are to be removed get no grace period.
+    _stop_processes(config, say)
     if not config.simulate:
         from grappe.assembly.node import delete_node
 
