@@ -12,6 +12,8 @@ import pytest
 from tests.cluster.api_requests import PODS, ask, pod
 
 from grappe.api.errors import ApiError
+from grappe.apiserver.http.messages import User
+from grappe.assembly.inprocess import InProcessTransport
 from grappe.client import connect
 from grappe.client.rest import RestClient
 from grappe.testing.cluster import TestCluster
@@ -108,3 +110,23 @@ async def test_a_pod_on_a_node_that_is_not_there(
     with pytest.raises(ApiError) as caught:
         await client.raw("GET", f"{PODS}/b/log")
     assert (caught.value.code, caught.value.message) == (404, 'nodes "gone" not found')
+
+
+async def test_who_may_only_read_exec_may_not_exec(cluster: TestCluster, kubelet: Kubelet) -> None:
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    rule = {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get"]}
+    role = {"metadata": {"name": "peek"}, "rules": [rule]}
+    binding = {
+        "metadata": {"name": "peek"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "peek"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "joe"}],
+    }
+    assert (await ask(cluster, "POST", f"{rbac}/clusterroles", role)).status == 201
+    assert (await ask(cluster, "POST", f"{rbac}/clusterrolebindings", binding)).status == 201
+    joe = InProcessTransport(cluster.api.handle, User("joe", ("system:authenticated",)))
+    answer = await joe.request(
+        "GET", f"{PODS}/a/exec", {"command": "ls", "stdout": "1"}, {"upgrade": "websocket"}, b""
+    )
+    assert answer.status == 403
+    assert b'cannot create resource \\"pods/exec\\"' in answer.body
+    assert kubelet.asked == []

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
@@ -30,7 +31,7 @@ from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
 from grappe.apiserver.registry.interface import RequestInfo
 from grappe.apiserver.registry.metadata import SUFFIX_ALPHABET, SUFFIX_LENGTH
-from grappe.apiserver.registry.routing import parse
+from grappe.apiserver.registry.routing import opens_a_shell, parse
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
@@ -154,6 +155,9 @@ class ApiServer:
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         user = request.user or self._access.authenticate(request)
         self._access.authorize(user, info)
+        if opens_a_shell(info):
+            # WebSocket clients open with GET what changes the pod: reading it is not enough.
+            self._access.authorize(user, replace(info, verb="create"))
         if info.resource_request:
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)

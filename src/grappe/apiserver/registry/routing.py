@@ -101,3 +101,13 @@ def _single_name(selector: str) -> str:
             value = value.removeprefix("=")
             return value if value and "/" not in value else ""
     return ""
+
+
+def opens_a_shell(info: RequestInfo) -> bool:
+    """Whether a GET opens a connection into a pod (KEP-4006)."""
+    return (
+        info.verb == "get"
+        and info.subresource in ("exec", "attach", "portforward")
+        and info.plural == "pods"
+        and not info.group
+    )
