@@ -9,12 +9,22 @@ and results share what is the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 FieldSet: TypeAlias = dict[str, Any]
 
-LEAF: FieldSet = {}
-"""A member with nothing below it; shared, never to be changed."""
+
+class _Leaf(dict[str, Any]):
+    """An empty dict that stays empty: every field set shares it."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("field sets are values and are never changed")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+
+LEAF: FieldSet = _Leaf()
+"""A member with nothing below it."""
 
 SELF = "."
 

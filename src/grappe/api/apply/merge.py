@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from grappe.api.apply.elements import check_list, list_element
+from grappe.api.copying import copied
 from grappe.api.schema.node import Node
 
 
 def merge(node: Node, live: Any, applied: Any, path: str, subject: str) -> Any:
-    """`live` with `applied` merged in; neither is changed, but parts may be shared.
+    """`live` with `applied` merged in; neither is changed. The result may share parts with
+    `live`, none with `applied`, which is merged again when a write has to be repeated.
 
     Atomic values are replaced. ApiError 400 when an applied list has entries without a key, or
     two with the same; `path` and `subject` say where.
     """
     if node.atomic:
-        return applied
+        return copied(applied)
     if isinstance(applied, dict) and node.type != "array":
         return _merge_maps(node, live if isinstance(live, dict) else {}, applied, path, subject)
     if isinstance(applied, list) and node.type == "array":
         return _merge_lists(node, live if isinstance(live, list) else [], applied, path, subject)
-    return applied
+    return copied(applied)
 
 
 def _merge_maps(
@@ -30,7 +32,7 @@ def _merge_maps(
     for key, value in applied.items():
         child = node.child(key)
         if child is None:
-            merged[key] = value
+            merged[key] = copied(value)
         else:
             merged[key] = merge(child, live.get(key), value, f"{path}.{key}", subject)
     return merged

@@ -71,9 +71,9 @@ def apply(
 
     fields = without_unowned(wanted)
     if fields is not None:
-        same = written is None and removed is None and last is not None
-        same = same and last is not None and equal(last.fields, fields)
-        time = last.time if same and last is not None else now
+        changed = written is not None or removed is not None
+        unchanged = last is not None and not changed and equal(last.fields, fields)
+        time = last.time if last is not None and unchanged else now
         managed[me] = Ownership(fields, api_version, time)
     if manager == MANAGER and live is not None and last_applied(live) is not None:
         refresh(merged, configuration)

@@ -1,6 +1,7 @@
 """The patches that need no ownership: JSON patch, JSON merge patch, strategic merge patch.
 
-Pure: the document patched is never changed, and the result may share unchanged parts with it.
+Pure: the document patched is never changed, and the result may share unchanged parts with it,
+but none with the patch.
 Must never know a kind by name; what is special about a field comes from its schema.
 """
 

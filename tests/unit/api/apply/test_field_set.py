@@ -1,5 +1,7 @@
 from typing import Any
 
+import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +67,11 @@ def test_operations_change_nothing_they_are_given(a: Paths, b: Paths) -> None:
     assert paths_of(one) == a
     assert paths_of(two) == b
     assert LEAF == {}
+
+
+def test_what_all_sets_share_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        LEAF["f:a"] = {}
+    with pytest.raises(TypeError):
+        LEAF.update({"f:a": {}})
+    assert orjson.dumps(LEAF) == b"{}"

@@ -338,6 +338,27 @@ def test_applying_twice_is_applying_once(first: Object, second: Object) -> None:
     assert applied(once, second, "two", now=T2) == once
 
 
+def scribble(value: Any) -> None:
+    """Change everything that can be changed in place."""
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, (dict, list)):
+            scribble(inner)
+    if isinstance(value, dict):
+        value["scribbled"] = True
+    else:
+        value.append("scribbled")
+
+
+@given(configurations)
+def test_the_result_shares_nothing_with_the_configuration(configuration: Object) -> None:
+    configuration["spec"]["selector"] = {"matchLabels": {"a": "b"}}
+    before = copy.deepcopy(configuration)
+    result = applied(None, configuration)
+    del result["metadata"]["managedFields"]
+    scribble(result)
+    assert configuration == before
+
+
 @given(configurations)
 def test_an_apply_yields_what_it_says(configuration: Object) -> None:
     found = applied(None, configuration)

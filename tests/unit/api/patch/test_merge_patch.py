@@ -41,6 +41,15 @@ objects = st.recursive(
 ).filter(lambda v: isinstance(v, dict))
 
 
+def test_the_result_shares_nothing_with_the_patch() -> None:
+    patch = {"a": [{"b": 1}], "c": {"d": [1]}}
+    before = copy.deepcopy(patch)
+    result = merge_patch({}, patch)
+    result["a"][0]["b"] = 2
+    result["c"]["d"].append(2)
+    assert patch == before
+
+
 @given(objects, objects)
 def test_merging_twice_changes_nothing_more(doc: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge_patch(doc, patch)
