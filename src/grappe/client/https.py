@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from grappe.base.errors import UserError
 from grappe.client.connection import Connection, open_connection
+from grappe.client.exec_credentials import ExecToken
 from grappe.client.interface import Answer, TransportError
 from grappe.client.settings import ConnectionSettings
 from grappe.client.status import error_of
@@ -43,6 +44,8 @@ class HttpsTransport:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[Connection] = []
+        plugin = settings.exec_plugin
+        self._exec_token = ExecToken(plugin) if plugin is not None else None
         self._token = settings.token
         self._token_read = float("-inf")
         self._closed = False
@@ -56,11 +59,13 @@ class HttpsTransport:
         body: bytes,
     ) -> Answer:
         """One request, one whole answer, whatever its status; TransportError when none came."""
-        target, sent = self._target(path, query), self._headers(headers)
+        target, sent = self._target(path, query), await self._headers(headers)
         async with self._slots:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._exchange(method, target, sent, body)
+                    answer = await self._exchange(method, target, sent, body)
+                    self._note_refusal(answer.status)
+                    return answer
             except TimeoutError:
                 raise TransportError(
                     f"{self._authority} did not answer within {self._timeout:g} s"
@@ -71,13 +76,14 @@ class HttpsTransport:
     ) -> AsyncIterator[bytes]:
         """GET, then yield whole lines without their line feeds until the server ends it."""
         connection: Connection | None = None
+        target, sent = self._target(path, query), await self._headers(headers)
         try:
             try:
                 async with asyncio.timeout(self._timeout):
                     connection = await self._connect()
-                    target, sent = self._target(path, query), self._headers(headers)
                     head = await connection.send("GET", target, sent)
                     if head.status != 200:
+                        self._note_refusal(head.status)
                         raise error_of(head.status, await connection.read_all())
             except TimeoutError:
                 raise TransportError(
@@ -160,11 +166,19 @@ class HttpsTransport:
             return self._prefix + path
         return f"{self._prefix}{path}?{urlencode(query, quote_via=quote)}"
 
-    def _headers(self, given: Mapping[str, str]) -> dict[str, str]:
+    async def _headers(self, given: Mapping[str, str]) -> dict[str, str]:
         headers = {"host": self._authority, "user-agent": "grappe", **given}
-        if token := self._current_token():
+        if self._exec_token is not None:
+            token = await self._exec_token.get()
+        else:
+            token = self._current_token()
+        if token:
             headers["authorization"] = f"Bearer {token}"
         return headers
+
+    def _note_refusal(self, status: int) -> None:
+        if status == 401 and self._exec_token is not None:
+            self._exec_token.forget()
 
     def _current_token(self) -> str:
         path = self._settings.token_file

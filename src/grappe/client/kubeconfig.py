@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from grappe.base.errors import UserError
+from grappe.client.exec_credentials import ExecPlugin
 from grappe.client.settings import ConnectionSettings
 
 SECTIONS = (("clusters", "cluster"), ("users", "user"), ("contexts", "context"))
@@ -91,12 +92,16 @@ def merged(paths: Sequence[Path]) -> dict[str, Any]:
     whole: dict[str, Any] = {"current-context": "", **{section: [] for section, _ in SECTIONS}}
     for path in paths:
         config = read(path)
-        whole["current-context"] = whole["current-context"] or config.get("current-context") or ""
+        current = str(config.get("current-context") or "")
+        whole["current-context"] = whole["current-context"] or current
         for section, inner in SECTIONS:
-            known = {entry.get("name") for entry in whole[section]}
+            known = [entry.get("name") for entry in whole[section]]
             for entry in config.get(section) or []:
                 if entry.get("name") not in known:
-                    facts = _absolute(entry.get(inner) or {}, path.parent)
+                    facts = entry.get(inner) or {}
+                    if not isinstance(facts, dict):
+                        raise UserError(f"kubeconfig {path}: a {inner} is no mapping", "repair it")
+                    facts = _absolute(facts, path.parent)
                     whole[section].append({**entry, inner: facts})
     return whole
 
@@ -113,7 +118,7 @@ def settings_of(config: Mapping[str, Any], context: str | None, origin: Path) ->
     user: Mapping[str, Any] = {}
     if chosen.get("user"):
         user = _entry(config, "users", "user", str(chosen["user"]), origin)
-    for key in ("exec", "auth-provider", "username"):
+    for key in ("auth-provider", "username"):
         if key in user:
             raise UserError(
                 f"kubeconfig {origin}: user {chosen['user']!r} authenticates by {key}, "
@@ -138,9 +143,32 @@ def settings_of(config: Mapping[str, Any], context: str | None, origin: Path) ->
         client_key=private_key,
         token=token,
         token_file=Path(token_file) if token_file else None,
+        exec_plugin=_exec_plugin(user, origin),
         insecure=bool(cluster.get("insecure-skip-tls-verify")),
         tls_server_name=str(cluster.get("tls-server-name") or ""),
         namespace=str(chosen.get("namespace") or "default"),
+    )
+
+
+def _exec_plugin(user: Mapping[str, Any], origin: Path) -> ExecPlugin | None:
+    raw = user.get("exec")
+    if not raw:
+        return None
+    if not isinstance(raw, dict) or not raw.get("command"):
+        raise UserError(f"kubeconfig {origin}: exec has no command", "repair it")
+    try:
+        arguments = tuple(str(argument) for argument in raw.get("args") or ())
+        environment = {str(e["name"]): str(e["value"]) for e in raw.get("env") or ()}
+    except (KeyError, TypeError):
+        raise UserError(
+            f"kubeconfig {origin}: exec has args or env that are no list", "repair it"
+        ) from None
+    return ExecPlugin(
+        command=str(raw["command"]),
+        arguments=arguments,
+        environment=environment,
+        api_version=str(raw.get("apiVersion") or "client.authentication.k8s.io/v1"),
+        hint=" ".join(str(raw.get("installHint") or "").split()),
     )
 
 
@@ -150,7 +178,7 @@ _FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "toke
 def _absolute(facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same facts with file names made absolute; `folder / absolute` is `absolute`."""
     return {
-        key: str((folder / value).absolute()) if key in _FILE_KEYS and value else value
+        key: str((folder / str(value)).absolute()) if key in _FILE_KEYS and value else value
         for key, value in facts.items()
     }
 

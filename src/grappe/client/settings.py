@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grappe.client.exec_credentials import ExecPlugin
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
@@ -20,6 +22,7 @@ class ConnectionSettings:
     client_key: bytes | None = field(default=None, repr=False)
     token: str = field(default="", repr=False)
     token_file: Path | None = None
+    exec_plugin: ExecPlugin | None = None
     insecure: bool = False
     tls_server_name: str = ""
     namespace: str = "default"

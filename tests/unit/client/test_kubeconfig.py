@@ -82,7 +82,10 @@ def test_of_several_files_the_first_to_name_something_wins(tmp_path, monkeypatch
         pytest.param("contexts: 5", "no list of entries", id="a number"),
         pytest.param("", "no current context", id="empty"),
         pytest.param(
-            yaml.safe_dump(config(exec={"command": "aws"})), "authenticates by exec", id="exec"
+            yaml.safe_dump(config(exec={"args": ["x"]})), "exec has no command", id="exec"
+        ),
+        pytest.param(
+            yaml.safe_dump(config(username="u")), "authenticates by username", id="password"
         ),
         pytest.param(
             yaml.safe_dump(config(**{"client-certificate-data": b"YQ=="})),
@@ -115,6 +118,57 @@ def test_any_text_gives_settings_or_a_user_error(tmp_path_factory, text):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
         kubeconfig.load(path)
+    except UserError:
+        pass
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["a", "https://a:1", "YQ=="]),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(
+        st.sampled_from(
+            ["name", "cluster", "user", "context", "server", "token", "tokenFile", "exec", "args",
+             "env", "command", "client-key-data", "client-certificate", "namespace"]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "clusters": junk,
+            "users": junk,
+            "contexts": junk,
+            "current-context": junk,
+        }
+    )
+    | junk
+)
+@settings(max_examples=200)
+def test_any_structure_gives_settings_or_a_user_error(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "config"
+    write(path, content)
+    try:
+        kubeconfig.load(path, "a")
+    except UserError:
+        pass
+
+
+@given(junk, junk, junk)
+@settings(max_examples=100)
+def test_any_entry_gives_settings_or_a_user_error(tmp_path_factory, cluster, user, context):
+    content = {
+        "clusters": [{"name": "a", "cluster": cluster}],
+        "users": [{"name": "a", "user": user}],
+        "contexts": [{"name": "a", "context": context or {"cluster": "a", "user": "a"}}],
+    }
+    path = write(tmp_path_factory.mktemp("any") / "config", content)
+    try:
+        kubeconfig.load(path, "a")
     except UserError:
         pass
 
