@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import dnslib
 import pytest
 from tests.e2e.network_lab import Collection, Lab, lab
 from tests.network_objects import endpoint_slice, service
 
+from grappe.client.interface import TransportError
 from grappe.network import agent, egress, netns, slots
 from grappe.network.dns import upstream
 
@@ -153,8 +155,8 @@ async def dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         async with asyncio.timeout(10):
             while True:
                 with contextlib.suppress(OSError):
-                    await ready.ask("cluster.local", "SOA", tcp=True)
-                    break
+                    if (await ready.ask("cluster.local", "SOA", tcp=True)).rr:
+                        break
                 await asyncio.sleep(0.01)
         try:
             yield ready
@@ -266,6 +268,39 @@ async def test_what_runs_beside_the_pods_finds_the_hosts_stub_resolver(dns: Dns)
         await loop.sock_sendall(sock, bytes(dnslib.DNSRecord.question("www.example.org").pack()))
         answer = await asyncio.wait_for(loop.sock_recv(sock, 512), 5)
     assert [str(r.rdata) for r in dnslib.DNSRecord.parse(answer).rr] == ["198.51.100.1"]
+
+
+async def test_while_the_api_server_is_away_names_of_the_cluster_fail_but_are_not_denied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "SLOTS_DIR", tmp_path / "slots")
+    monkeypatch.setenv(egress.SWITCH, "off")
+
+    class Away(Collection):
+        async def list(self, *_: object, **__: object) -> NoReturn:
+            raise TransportError("connection refused")
+
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.53\n")
+    with lab(tmp_path) as made:
+        resolver = HostResolver(made.host_fd)
+        away = Away()
+        dns = Dns(made, away, resolver, resolv_conf)
+        running = asyncio.create_task(
+            agent.run(away, made.config, made.host_fd, resolv_conf=resolv_conf)  # type: ignore[arg-type]
+        )
+        try:
+            async with asyncio.timeout(10):
+                while True:
+                    with contextlib.suppress(OSError):
+                        assert (await dns.ask(WEB, tcp=True)).header.rcode == dnslib.RCODE.SERVFAIL
+                        break
+                    await asyncio.sleep(0.01)
+            assert await dns.addresses("www.example.org") == ["198.51.100.1"]
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            resolver.close()
 
 
 async def test_garbage_is_ignored_and_the_server_goes_on(dns: Dns) -> None:

@@ -77,9 +77,7 @@ async def run(
             tasks.create_task(policies.run(), name="network policies")
             tasks.create_task(balancers.run(), name="load balancers")
             tasks.create_task(published.run(), name="published ports")
-            tasks.create_task(
-                _serve_dns(informers, config, host_netns_fd, resolv_conf), name="cluster dns"
-            )
+            tasks.create_task(_serve_dns(informers, config, host_netns_fd, resolv_conf), name="dns")
     finally:
         nft.close()
 
@@ -94,18 +92,28 @@ async def _serve_dns(
         networks=[config.service_cidr, config.pod_cidr],
     )
     resolvers = Resolvers(resolv_conf, without={config.dns_ip})
+    followed = (informers.services, informers.slices)
     responder = Responder(
         zone,
         Upstream(host_netns_fd, resolvers.current),
         now=asyncio.get_running_loop().time,
+        known=lambda: all(informer.synced.is_set() for informer in followed),
     )
-    for informer in (informers.services, informers.slices):
+    for informer in followed:
         informer.add_handler(lambda *_: responder.forget())
-        # Before that, names that exist would be denied, and clients remember.
-        await informer.synced.wait()
     # What runs in the node's namespace, containerd above all, reads the host's resolv.conf: where
     # that names a stub on loopback, as systemd-resolved does, we are it here.
     stubs = [address for address in resolvers.current() if address.startswith("127.")]
     async with asyncio.TaskGroup() as tasks:
-        for address in (config.dns_ip, *stubs):
-            tasks.create_task(dns_server.serve(responder, address), name=f"dns {address}")
+        tasks.create_task(dns_server.serve(responder, config.dns_ip), name="cluster dns")
+        for address in stubs:
+            tasks.create_task(_serve_stub(responder, address), name=f"dns stub {address}")
+
+
+async def _serve_stub(responder: Responder, address: str) -> None:
+    """A pod on the node's own network may have the port already; then it is the stub."""
+    try:
+        await dns_server.serve(responder, address)
+    except OSError as error:
+        log.warning("no DNS on %s in the node's namespace: %s", address, error)
+        await asyncio.Event().wait()

@@ -29,13 +29,22 @@ class Responder:
 
     Answers about the cluster are kept until the cluster changes (call `forget`), upstream ones
     for a few seconds; both by the bytes of the query after its id, so that a repeated question
-    costs a dictionary lookup.
+    costs a dictionary lookup. Until the cluster is `known`, questions about it fail: clients try
+    again, but would remember that a name does not exist.
     """
 
-    def __init__(self, zone: Zone, upstream: Upstream, *, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        zone: Zone,
+        upstream: Upstream,
+        *,
+        now: Callable[[], float],
+        known: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._zone = zone
         self._upstream = upstream
         self._now = now
+        self._is_known = known
         self._known: dict[tuple[bytes, bool], list[bytes]] = {}
         self._fetched: dict[tuple[bytes, bool], tuple[float, bytes]] = {}
         self._pending: dict[tuple[bytes, bool], asyncio.Task[bytes]] = {}
@@ -63,6 +72,8 @@ class Responder:
         authority = self._zone.authority(question.name)
         if authority is None:
             return None
+        if not self._is_known():
+            return message.failure(question, "SERVFAIL")
         finding = self._zone.find(question.name, question.type)
         if finding.alias:
             return None
