@@ -19,6 +19,7 @@ from grappe.controllers.job import controller as job
 from grappe.controllers.namespace import controller as namespace
 from grappe.controllers.nodelifecycle import controller as nodelifecycle
 from grappe.controllers.replicaset import controller as replicaset
+from grappe.controllers.statefulset import controller as statefulset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
@@ -33,6 +34,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     replicaset.build,
     rootca.build,
     serviceaccount.build,
+    statefulset.build,
     tainteviction.build,
     ttlafterfinished.build,
 )

@@ -5,13 +5,12 @@ import pytest
 from grappe.controllers.deployment.decide import World, decide
 from grappe.controllers.deployment.limits import Limits, limits
 from grappe.controllers.deployment.rollout import (
-    HASH_LABEL,
     REVISION,
     REVISION_HISTORY,
     newest,
     replicas,
-    template_hash,
 )
+from grappe.controllers.templates import HASH_LABEL, template_hash
 
 from ..factories import NOW, at, deployment, pod, template
 from .model import Model

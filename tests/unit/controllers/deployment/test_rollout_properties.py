@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grappe.controllers.deployment.limits import limits
-from grappe.controllers.deployment.rollout import comparable, newest, replicas, revision
+from grappe.controllers.deployment.rollout import newest, replicas, revision
+from grappe.controllers.templates import comparable
 
 from ..factories import deployment, template
 from .model import Model
