@@ -12,8 +12,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.node_images import BUSYBOX, busybox_tar
-
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import EVENTS, PODS, SERVICE_ACCOUNTS
@@ -26,6 +24,7 @@ from grappe.node.runtime.containerd.images import load_image
 from grappe.node.settings import NodeSettings
 from grappe.testing.cluster import TestCluster, running_cluster
 from grappe.testing.isolated import IsolatedLoop
+from tests.e2e.node_images import BUSYBOX, busybox_tar
 
 NODE_USER = User("system:node:n1", ("system:nodes", "system:authenticated"))
 _CNI = {

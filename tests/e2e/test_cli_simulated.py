@@ -8,6 +8,7 @@ import signal
 
 import pytest
 import yaml
+
 from tests.e2e.conftest import Grappe, until
 
 DEPLOYMENT = """

@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.conftest import Grappe, needs_root, until
 from tests.e2e.images import busybox_archive
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import dnslib
 import pytest
-from tests.e2e.network_lab import Lab, call_tcp, in_thread
-from tests.network_objects import endpoint_slice
 
 from grappe.api.resources import ENDPOINT_SLICES, EVENTS, PODS, SERVICES, builtin
 from grappe.apiserver.http.messages import User
 from grappe.network import agent, egress, netns, slots
 from grappe.network.published.urls import local_url
 from grappe.testing.cluster import TestCluster, running_cluster
+from tests.e2e.network_lab import Lab, call_tcp, in_thread
+from tests.network_objects import endpoint_slice
 
 pytestmark = [
     pytest.mark.root,

@@ -15,12 +15,12 @@ from typing import NoReturn
 
 import dnslib
 import pytest
-from tests.e2e.network_lab import Collection, Lab, lab
-from tests.network_objects import endpoint_slice, service
 
 from grappe.client.interface import TransportError
 from grappe.network import agent, egress, netns, slots
 from grappe.network.dns import upstream
+from tests.e2e.network_lab import Collection, Lab, lab
+from tests.network_objects import endpoint_slice, service
 
 pytestmark = [
     pytest.mark.root,

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.network_lab import Lab, call_tcp, in_thread
 
 from grappe.network import egress, iproute, namespace, netns, slots
 from grappe.network.nft import Nft
 from grappe.network.services import ruleset
+from tests.e2e.network_lab import Lab, call_tcp, in_thread
 
 pytestmark = [
     pytest.mark.root,

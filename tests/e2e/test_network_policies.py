@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.network_lab import Collection, Lab, Pod, call_tcp, call_udp, in_thread, lab
 
 from grappe.network import netns, slots
 from grappe.network.nft import Nft
 from grappe.network.policies import enforcer as module
 from grappe.network.policies.enforcer import PolicyEnforcer
 from grappe.network.services import ruleset as services
+from tests.e2e.network_lab import Collection, Lab, Pod, call_tcp, call_udp, in_thread, lab
 
 pytestmark = [
     pytest.mark.root,

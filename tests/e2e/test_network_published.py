@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.network_lab import Collection, Lab, call_tcp, call_udp, in_thread, lab
-from tests.network_objects import endpoint_slice, service
 
 from grappe.api.resources import EVENTS, Resource
 from grappe.network import agent, egress, netns, slots
 from grappe.network.published import ports, relay
+from tests.e2e.network_lab import Collection, Lab, call_tcp, call_udp, in_thread, lab
+from tests.network_objects import endpoint_slice, service
 
 pytestmark = [
     pytest.mark.root,

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.network_lab import Collection, Lab, call_tcp, call_udp, in_thread, lab
-from tests.network_objects import endpoint_slice, service
 
 from grappe.network import netns, slots
 from grappe.network.informers import Informers
 from grappe.network.nft import Nft
 from grappe.network.services.proxy import ServiceProxy
 from grappe.network.services.render import NodeFacts
+from tests.e2e.network_lab import Collection, Lab, call_tcp, call_udp, in_thread, lab
+from tests.network_objects import endpoint_slice, service
 
 pytestmark = [
     pytest.mark.root,

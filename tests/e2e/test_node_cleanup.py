@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.e2e.node_lab import RealLab, ready
 
 from grappe.node import cgroups
 from grappe.node.cleanup import _shims, delete_node, stop_node
 from grappe.node.runtime.containerd.daemon import running_pid
 from grappe.node.volumes.mounts import mount_points
+from tests.e2e.node_lab import RealLab, ready
 
 pytestmark = [
     pytest.mark.root,

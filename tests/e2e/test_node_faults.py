@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from tests.e2e.conftest import Grappe, needs_root, until
 from tests.e2e.images import busybox_archive
 

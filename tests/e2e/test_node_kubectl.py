@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.e2e.node_lab import RealLab, phase, ready
 
 from grappe.api import Object
+from tests.e2e.node_lab import RealLab, phase, ready
 
 pytestmark = [
     pytest.mark.root,

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.node_images import BUSYBOX
-from tests.e2e.node_lab import RealLab, phase, ready
 
 from grappe.api import Object
 from grappe.api.resources import CONFIG_MAPS, PODS, SECRETS
 from grappe.node import cgroups
 from grappe.node.runtime.containerd.daemon import running_pid
 from grappe.testing import runtime_suite as suite
+from tests.e2e.node_images import BUSYBOX
+from tests.e2e.node_lab import RealLab, phase, ready
 
 pytestmark = [
     pytest.mark.root,
@@ -196,6 +196,25 @@ def test_a_changed_config_map_reaches_the_running_container(lab: RealLab) -> Non
         await lab.client.patch(CONFIG_MAPS, "live", {"data": {"k": "new"}}, "default")
         await lab.until("live", phase("Succeeded"))
         await lab.delete("live")
+
+    lab.run(check())
+
+
+def test_changed_labels_reach_a_downward_api_volume(lab: RealLab) -> None:
+    async def check() -> None:
+        labels = [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]
+        await lab.create(
+            "labels",
+            "until grep -q new /d/l; do sleep 0.05; done",
+            restartPolicy="Never",
+            metadata={"labels": {"a": "old"}},
+            container={"volumeMounts": [{"name": "d", "mountPath": "/d"}]},
+            volumes=[{"name": "d", "downwardAPI": {"items": labels}}],
+        )
+        await lab.until("labels", phase("Running"))
+        await lab.client.patch(PODS, "labels", {"metadata": {"labels": {"a": "new"}}}, "default")
+        await lab.until("labels", phase("Succeeded"))
+        await lab.delete("labels")
 
     lab.run(check())
 
