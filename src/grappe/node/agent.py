@@ -87,6 +87,7 @@ async def run(client: Client, settings: NodeSettings, runtime: Runtime, clock: C
             log.info("node %s is registered", settings.node_name)
             group.create_task(registration.run(), name="heartbeat")
             group.create_task(rotate_forever(runtime), name="log rotation")
+            group.create_task(server.renew_forever(), name="serving certificate")
     finally:
         await server.close()
         await references.close()

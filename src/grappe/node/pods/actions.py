@@ -16,7 +16,7 @@ from grappe.node.pods.context import NodeContext
 from grappe.node.pods.decide import Kill, Start, backoff_key
 from grappe.node.pods.environment import EnvironmentFault, Sources, environment, references
 from grappe.node.pods.images import ImageTrouble
-from grappe.node.pods.mounts import container_mounts
+from grappe.node.pods.mounts import container_mounts, termination_file
 from grappe.node.pods.security import SecurityError
 from grappe.node.pods.snapshot import Snapshot
 from grappe.node.pods.spec import Declared
@@ -258,12 +258,14 @@ class Actions:
             text = f"PreStopHook failed: {failed}"
             self.tell(snapshot.pod, "Warning", "FailedPreStopHook", text, declared)
 
-    async def remove_container(self, status: ContainerStatus) -> None:
-        """Remove an ended instance with its log and its last words."""
+    async def remove_container(self, status: ContainerStatus, uid: str) -> None:
+        """Remove an ended instance of the pod `uid` with its log and its last words."""
         await self._node.runtime.remove_container(status.id)
         if status.log_path:
             for path in Path(status.log_path).parent.glob(Path(status.log_path).name + "*"):
                 path.unlink(missing_ok=True)
+        settings = self._node.settings
+        termination_file(settings, uid, status.name, status.attempt).unlink(missing_ok=True)
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         try:

@@ -53,7 +53,9 @@ def resolver(pod: Object, *, cluster_dns: str, cluster_domain: str, node: Dns) -
     if policy == "None":
         base = Dns()
     elif policy == "Default" or not cluster_dns:
-        base = node
+        # A machine whose resolver listens on loopback only has none a pod could ask.
+        servers = node.servers or ((cluster_dns,) if cluster_dns else ())
+        base = Dns(servers, node.searches, node.options)
     else:
         own = (f"{namespace}.svc.{cluster_domain}", f"svc.{cluster_domain}", cluster_domain)
         base = Dns((cluster_dns,), (*own, *node.searches), ("ndots:5",))

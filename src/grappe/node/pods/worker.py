@@ -20,7 +20,7 @@ from grappe.node import cgroups
 from grappe.node.pods import config, messages, spec
 from grappe.node.pods.actions import Actions, StartTrouble
 from grappe.node.pods.context import NodeContext
-from grappe.node.pods.decide import Kill, Plan, decide, initialized
+from grappe.node.pods.decide import Kill, Plan, backoff_key, decide, initialized
 from grappe.node.pods.environment import references
 from grappe.node.pods.mounts import termination_file
 from grappe.node.pods.report import Reporter
@@ -72,6 +72,8 @@ class PodWorker:
     # -- what others call
     def update(self, pod: Object) -> None:
         """The pod changed on the API server."""
+        if _shown(pod) != _shown(self.pod):
+            self._volumes_at = 0.0
         self.pod = pod
         self._reporter.seen(pod)
         self._interrupt()
@@ -201,8 +203,9 @@ class PodWorker:
         """Carry a plan out; False when the next look should wait for `plan.wake_at`."""
         for container_id in plan.stale:
             known = self._exited.pop(container_id, None)
+            self._messages.pop(container_id, None)
             if known is not None:
-                await self._actions.remove_container(known)
+                await self._actions.remove_container(known, self.uid)
             else:
                 await self._node.runtime.remove_container(container_id)
         for sandbox in plan.stop_sandboxes:
@@ -334,6 +337,8 @@ class PodWorker:
         directory = self._node.settings.log_root / spec.log_directory(self.pod)
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         cgroups.remove(config.cgroup_parent(self.pod, self._node.settings))
+        for declared in spec.containers(self.pod):
+            self._node.backoff.forget(backoff_key(snapshot, declared.name))
         if not self._deleted:
             await self._reporter.delete()
         self._removed = True
@@ -453,3 +458,9 @@ class PodWorker:
 
     def _unhealthy(self, declared: spec.Declared, reason: str, message: str) -> None:
         self._actions.tell(self.pod, "Warning", reason, message, declared)
+
+
+def _shown(pod: Object) -> tuple[Object | None, Object | None]:
+    """What downwardAPI volumes show of a pod and what can change."""
+    meta = pod["metadata"]
+    return meta.get("labels"), meta.get("annotations")

@@ -25,6 +25,7 @@ from grappe.node.server.http import Refused, Request, Server, path_parts
 log = logging.getLogger("grappe.node.server")
 
 SessionMaker = Callable[[], Awaitable[Session]]
+_RENEW_SECONDS = 600.0
 CLIENTS = frozenset({"kube-apiserver-kubelet-client"})
 
 
@@ -35,11 +36,13 @@ class KubeletServer:
         self._node = context
         self._manager = manager
         self._server = Server(self.handle, CLIENTS)
+        self._tls: ssl.SSLContext | None = None
 
     async def start(self) -> int:
         """The port listened on; 0 when there is no serving certificate and so no server."""
         settings = self._node.settings
         tls = server_context(settings.serving_certificate, settings.serving_key, settings.client_ca)
+        self._tls = tls
         if tls is None:
             return 0
         try:
@@ -50,6 +53,21 @@ class KubeletServer:
                 f"{error.strerror}",
                 "see what listens there: ss -ltnp",
             ) from error
+
+    async def renew_forever(self) -> None:
+        """Use a renewed serving certificate for new connections, without a restart."""
+        settings = self._node.settings
+        used = _changed_at(settings.serving_certificate)
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            now = _changed_at(settings.serving_certificate)
+            if self._tls is None or settings.serving_certificate is None or now == used:
+                continue
+            try:
+                self._tls.load_cert_chain(settings.serving_certificate, settings.serving_key)
+                used = now
+            except (OSError, ssl.SSLError) as error:
+                log.warning("the renewed serving certificate cannot be used yet: %s", error)
 
     async def close(self) -> None:
         await self._server.close()
@@ -197,6 +215,13 @@ class KubeletServer:
             await socket.close(1008, "query parameter port is required")
             return
         await portforward.serve_channels(socket, ports, pod, dial)
+
+
+def _changed_at(path: Path | None) -> float:
+    try:
+        return path.stat().st_mtime if path is not None else 0.0
+    except OSError:
+        return 0.0
 
 
 def _ensure_log(path: Path, *, ended: bool) -> bool:

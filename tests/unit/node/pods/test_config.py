@@ -45,6 +45,13 @@ def test_the_nodes_own_resolver(of: Object) -> None:
     assert resolver(of) == NODE_DNS
 
 
+def test_a_node_without_a_reachable_resolver_lets_pods_ask_the_clusters() -> None:
+    found = dns.resolver(
+        pod(dnsPolicy="Default"), cluster_dns="10.96.0.10", cluster_domain="x", node=Dns()
+    )
+    assert found == Dns(("10.96.0.10",))
+
+
 def test_dns_config_alone_or_added() -> None:
     extra = {
         "nameservers": ["1.1.1.1"],
