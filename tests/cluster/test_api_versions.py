@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.cluster.api_requests import ask
+from typing import Any
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import ask
 
 CORE_EVENTS = "/api/v1/namespaces/default/events"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
@@ -48,3 +49,68 @@ async def test_an_autoscaler_of_v1_is_one_of_v2(cluster: TestCluster) -> None:
     again = (await ask(cluster, "GET", f"{SCALERS_V1}/a")).body
     assert again["apiVersion"] == "autoscaling/v1"
     assert again["spec"]["targetCPUUtilizationPercentage"] == 50
+
+
+def _definition(*selectable: str) -> dict[str, Any]:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    versions = [
+        {
+            "name": name,
+            "served": True,
+            "storage": name == "v1",
+            "schema": {
+                "openAPIV3Schema": {
+                    "type": "object",
+                    "properties": {
+                        "spec": {
+                            **schema,
+                            "properties": {
+                                "colour": {"type": "string"},
+                                "size": {"type": "integer"},
+                            },
+                        }
+                    },
+                }
+            },
+            "selectableFields": [{"jsonPath": path} for path in selectable],
+        }
+        for name in ("v1", "v2")
+    ]
+    return {
+        "metadata": {"name": "wines.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "wines", "kind": "Wine"},
+            "versions": versions,
+        },
+    }
+
+
+async def test_a_custom_resource_is_the_same_in_every_version(cluster: TestCluster) -> None:
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    v1, v2 = (f"/apis/example.com/{v}/namespaces/default/wines" for v in ("v1", "v2"))
+    assert (await ask(cluster, "POST", definitions, _definition(".spec.colour"))).status == 201
+    for name, colour in (("a", "red"), ("b", "white")):
+        wine = {
+            "apiVersion": "example.com/v2",
+            "kind": "Wine",
+            "metadata": {"name": name},
+            "spec": {"colour": colour, "size": 3},
+        }
+        assert (await ask(cluster, "POST", v2, wine)).status == 201
+    first = (await ask(cluster, "GET", f"{v1}/a")).body
+    second = (await ask(cluster, "GET", f"{v2}/a")).body
+    assert first["apiVersion"] == "example.com/v1"
+    assert {**first, "apiVersion": "example.com/v2"} == second
+    for path in (v1, v2):
+        listed = await ask(cluster, "GET", path, fieldSelector="spec.colour=red")
+        assert [item["metadata"]["name"] for item in listed.body["items"]] == ["a"]
+    reply = await ask(cluster, "GET", v1, fieldSelector="spec.size=3")
+    assert (reply.status, reply.message) == (400, "field label not supported: spec.size")
+
+    live = (await ask(cluster, "GET", f"{definitions}/wines.example.com")).body
+    live["spec"] = _definition(".spec.size")["spec"]
+    assert (await ask(cluster, "PUT", f"{definitions}/wines.example.com", live)).status == 200
+    listed = await ask(cluster, "GET", v1, fieldSelector="spec.size=3")
+    assert len(listed.body["items"]) == 2

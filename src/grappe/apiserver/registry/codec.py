@@ -34,6 +34,7 @@ _METADATA_ORDER = (
     "managedFields",
 )
 _NO_LABELS: dict[str, str] = {}
+_NO_FIELDS: dict[str, str] = {}
 
 
 def stored_form(served: ServedResource, obj: Object) -> Object:
@@ -58,6 +59,10 @@ def draft(served: ServedResource, obj: Object, revision: int) -> Draft:
 
 
 def _stored_fields(served: ServedResource, obj: Object) -> dict[str, str]:
+    """Kept with the record so that selecting need not parse it. Not for custom resources: their
+    definition may choose other fields at any time."""
+    if served.custom:
+        return _NO_FIELDS
     if served.to_storage is None:
         return selector_fields(served, obj)
     stored = builtin_kind(served.storage_version, served.resource.kind)

@@ -34,6 +34,11 @@ class Filter:
     def everything(self) -> bool:
         return self.labels is None and self.fields is None
 
+    @property
+    def by_stored_fields(self) -> bool:
+        """Whether a record's own `fields` answer the field selector, so that it is not parsed."""
+        return self.served.from_storage is None and not self.served.selectable_fields
+
     def matches(self, record: Record) -> bool:
         """Whether the selectors select the record (the prefix is the caller's business)."""
         if self.labels is not None and not self.labels.matches(record.labels):
@@ -52,7 +57,7 @@ class Filter:
     def _fields(self, record: Record) -> Mapping[str, str]:
         namespace, _, name = record.key.rpartition("/")
         known = record.fields
-        if self.served.from_storage is not None:
+        if not self.by_stored_fields:
             known = selector_fields(self.served, decode(self.served, record))
         return {**known, "metadata.name": name, "metadata.namespace": namespace}
 

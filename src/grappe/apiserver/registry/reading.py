@@ -83,7 +83,7 @@ def _candidates(store: Store, wanted: Filter, page: _Page) -> Sequence[Record]:
     """Every record of the page and after it that may be selected: by an index where a field
     selector names one value in the newest state, else all."""
     bucket = wanted.served.bucket
-    if page.revision is None and wanted.fields is not None and wanted.served.from_storage is None:
+    if page.revision is None and wanted.fields is not None:
         for field, operator, value in wanted.fields.requirements:
             if operator != "=" or not value:
                 continue
@@ -93,7 +93,7 @@ def _candidates(store: Store, wanted: Filter, page: _Page) -> Sequence[Record]:
             ):
                 record = store.get(bucket, wanted.prefix + value)
                 return [record] if record is not None and record.key > page.start else []
-            if not field.startswith("metadata."):
+            if not field.startswith("metadata.") and wanted.by_stored_fields:
                 return [
                     record
                     for record in store.by_field(bucket, field, value)
