@@ -176,6 +176,31 @@ async def test_a_new_commit_replaces_a_sync_that_keeps_failing(gitops):
     await gitops.until("Synced", revision=mended, phase="Succeeded")
 
 
+async def test_a_waiting_sync_ends_when_its_commit_or_its_policy_is_taken_back(gitops):
+    good = {"deploy/a.yaml": text(config_map("a"))}
+    gitops.repository.commit(good)
+    slow = {"retry": {"limit": -1, "backoff": {"duration": "1h", "maxDuration": "1h"}}}
+    await gitops.create(automated=AUTOMATED, syncPolicy=slow)
+    await gitops.until("Synced")
+
+    async def waiting():
+        state = ((await gitops.application()).get("status") or {}).get("operationState") or {}
+        return state.get("phase") == "Running" and state.get("retryCount") == 1
+
+    bad = {"deploy/a.yaml": text(config_map("a"), config_map("b", namespace="missing"))}
+    gitops.repository.commit(bad)
+    await until(waiting)
+    back = gitops.repository.commit(good)
+    status = await gitops.until("Synced", revision=back, phase="Failed")
+    assert status["operationState"]["message"] == f"superseded by {back}"
+    gitops.repository.commit(bad)
+    await until(waiting)
+    manual = {"spec": {"syncPolicy": {"automated": None}}}
+    await gitops.client.patch(APPLICATIONS, "web", manual, "argocd")
+    status = await gitops.until("OutOfSync", phase="Failed")
+    assert status["operationState"]["message"] == "automated sync was switched off"
+
+
 async def test_a_broken_application_does_not_disturb_another(gitops):
     gitops.repository.commit({"deploy/a.yaml": text(config_map("a")), "bad/b.yaml": "a: ["})
     for number in range(10):

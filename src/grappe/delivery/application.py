@@ -109,12 +109,14 @@ class Application:
     namespace_metadata: Mapping[str, Any] | None
 
 
+def tracking_name(namespace: str, name: str) -> str:
+    """An Application's name in tracking ids."""
+    return name if namespace == CONTROL_NAMESPACE else f"{namespace}_{name}"
+
+
 def instance_name(obj: Object) -> str:
     """The Application's name in tracking ids."""
-    meta = obj["metadata"]
-    if meta["namespace"] == CONTROL_NAMESPACE:
-        return str(meta["name"])
-    return f"{meta['namespace']}_{meta['name']}"
+    return tracking_name(obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
 def parse(obj: Object) -> Application:

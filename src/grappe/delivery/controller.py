@@ -20,6 +20,7 @@ from grappe.delivery.application import (
     InvalidSpecError,
     instance_name,
     parse,
+    tracking_name,
 )
 from grappe.delivery.deletion import Deletion, DeletionError
 from grappe.delivery.desired import DesiredState
@@ -114,6 +115,7 @@ class Delivery:
         if application is None:
             self._repositories.forget(key)
             self._live.forget(key)
+            self._comparer.forget(tracking_name(*key))
             return None
         report = Report.of(application)
         if application["metadata"].get("deletionTimestamp"):

@@ -59,6 +59,10 @@ class Operator:
                 state = await self._begin(app, report, wanted)
             elif not running:
                 return
+            elif state is not None and (why := _outdated(app, state, desired)):
+                ended = operations.superseded(state, why, self._clock.now())
+                report.status["operationState"] = ended
+                return
             assert state is not None  # running, or just begun
             await self._carry_on(key, app, report, desired, state)
         except (SourceError, RenderError, InvalidSpecError) as error:
@@ -75,14 +79,11 @@ class Operator:
         """The operation to begin now, if any."""
         asked: Object | None = report.application.get("operation")
         if running is not None:
-            automated = (running["operation"].get("initiatedBy") or {}).get("automated")
-            if not automated or running["phase"] == operations.TERMINATING:
+            if not _gives_way(running):
                 return None
-            # An automated sync gives way: to what somebody asks for, and to a newer commit,
-            # which may be the mending of what it waits for.
             if asked is not None:
                 return asked
-            if operations.revisions_of(running) == list(desired.revisions):
+            if not _outdated(app, running, desired):
                 return None
         elif asked is not None:
             return asked
@@ -186,3 +187,21 @@ class Operator:
         begun = state if state is not None and state.get("operation") == operation else None
         report.status["operationState"] = operations.failed(operation, begun, message, now)
         report.operation_done = operation == report.application.get("operation")
+
+
+def _gives_way(running: Object) -> bool:
+    """An automated sync makes room for what somebody asks for, and for a newer commit, which may
+    be the mending of what it waits for."""
+    automated = (running["operation"].get("initiatedBy") or {}).get("automated")
+    return bool(automated) and running["phase"] != operations.TERMINATING
+
+
+def _outdated(app: Application, running: Object, desired: Desired) -> str:
+    """Why an automated sync is no longer wanted; empty when it is."""
+    if not _gives_way(running):
+        return ""
+    if app.automated is None:
+        return "automated sync was switched off"
+    if operations.revisions_of(running) != list(desired.revisions):
+        return f"superseded by {' '.join(desired.revisions)}"
+    return ""

@@ -158,6 +158,11 @@ def failed(operation: Object, begun: Object | None, message: str, now: float) ->
     return {**state, "phase": "Error", "message": message, "finishedAt": rfc3339(now)}
 
 
+def superseded(state: Object, why: str, now: float) -> Object:
+    """The state of an automated sync that is no longer wanted."""
+    return {**state, "phase": "Failed", "message": why, "finishedAt": rfc3339(now)}
+
+
 # -- outcomes, in the state's syncResult.resources -----------------------------------------
 
 
