@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import ask
-from tests.cluster.test_crd_kubectl import DEFINITION
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import ask
+from tests.cluster.test_crd_kubectl import DEFINITION
 
 JUNK: list[Any] = [None, 0, -1, 1.5, "", True, "x", [], {}, [None], [1], {"a": None}, [{}], "\0"]
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
@@ -77,6 +77,15 @@ BODIES: dict[str, dict[str, Any]] = {
             "expirationSeconds": 700,
             "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "x", "uid": "y"},
         }
+    },
+    "/apis/certificates.k8s.io/v1/certificatesigningrequests": {
+        "metadata": {"name": "a"},
+        "spec": {
+            "request": "LS0tLS1CRUdJTg==",
+            "signerName": "kubernetes.io/kube-apiserver-client",
+            "usages": ["client auth"],
+            "expirationSeconds": 700,
+        },
     },
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": DEFINITION,
 }

@@ -12,6 +12,7 @@ from dataclasses import replace
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import Keeper, bootstrap
 from grappe.apiserver.crd.custom_resources import CustomResources
@@ -70,6 +71,7 @@ class ApiServer:
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
+        self._signer = Signer(store, clock, self._ca)
         self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
         self._metrics = Metrics(store, clock)
@@ -111,11 +113,16 @@ class ApiServer:
         self._custom.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
+        self._signer.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
         self._expiry = asyncio.create_task(
             EventExpiry(self._store, self._clock).run(), name="event expiry"
         )
         self._started = True
+
+    def _ca(self) -> tuple[bytes, bytes]:
+        """The CA's certificate and key."""
+        return self.pki.ca_certificate.read_bytes(), self.pki.key("ca").read_bytes()
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
@@ -123,6 +130,7 @@ class ApiServer:
             self._expiry.cancel()
         if self._keeper is not None:
             await self._keeper.stop()
+        await self._signer.stop()
         await self._custom.stop()
         await self._access.stop()
 

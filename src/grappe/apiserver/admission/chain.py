@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grappe.apiserver.admission.certificate_approval import CertificateApproval
 from grappe.apiserver.admission.default_ingress_class import DefaultIngressClass
 from grappe.apiserver.admission.default_storage_class import DefaultStorageClass
 from grappe.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
@@ -40,6 +41,7 @@ def default_plugins(store: Store, clock: Clock, access: Access) -> list[Plugin]:
         DefaultTolerationSeconds(),
         DefaultStorageClass(live),
         RuntimeClass(live),
+        CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
         RbacEscalation(live, access.authorizer, access.rbac),
         ResourceQuota(live),
