@@ -1,0 +1,71 @@
+"""kill -9 of the agent and of containerd at any moment: each pod ends up running exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from grappe.node.runtime.containerd.daemon import running_pid
+from tests.e2e.node_lab import RealLab, ready
+from tests.e2e.node_process import arguments
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.crash,
+    pytest.mark.xdist_group("containerd"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("containerd") is None, reason="needs root and containerd"
+    ),
+]
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("victim", ["agent", "agent and containerd"])
+def test_pods_run_exactly_once_whenever_something_is_killed(victim: str) -> None:
+    async def check(lab: RealLab) -> None:
+        await lab.stop_agent()
+        chance = random.Random(victim)
+        log = (lab.directory / "agent.log").open("ab")
+
+        async def spawn() -> asyncio.subprocess.Process:
+            return await asyncio.create_subprocess_exec(
+                *arguments(lab.settings, lab.kubeconfig), cwd=_REPOSITORY, stdout=log, stderr=log
+            )
+
+        agent = await spawn()
+        names = [f"crash-{number}" for number in range(8)]
+        for name in names:
+            await lab.create(name)
+        deadline = time.monotonic() + 90
+        for _ in range(5):
+            # From a process that only begins to one that has started everything.
+            await asyncio.sleep(chance.uniform(0.3, 1.8))
+            agent.kill()
+            await agent.wait()
+            pid = running_pid(lab.runtime.paths)
+            if victim != "agent" and pid is not None:
+                os.kill(pid, signal.SIGKILL)
+            agent = await spawn()
+        for name in names:
+            pod = await lab.until(name, ready, timeout=deadline - time.monotonic())
+            containers = pod["status"]["containerStatuses"]
+            assert [c["restartCount"] for c in containers] == [0], (name, pod["status"])
+        await lab.runtime.connect()
+        running = [c for c in await lab.runtime.list_containers() if c.state == "running"]
+        sandboxes = [s for s in await lab.runtime.list_sandboxes() if s.ready]
+        assert len(running) == len(sandboxes) == len(names)
+        await lab.runtime.close()
+        agent.kill()
+        await agent.wait()
+        log.close()
+
+    with RealLab() as lab:
+        lab.run(check(lab))
