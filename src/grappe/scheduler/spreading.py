@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grappe.api import Object
+from grappe.api.node_selectors import chosen
 from grappe.api.selectors import LabelSelector, label_selector_from_object
 from grappe.api.tolerations import tolerated
-from grappe.scheduler.node_selectors import node_matches
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
 
@@ -31,7 +31,9 @@ class Constraint:
         """Whether a node takes part in the constraint."""
         if self.topology_key not in node.labels:
             return False
-        if self.honour_affinity and not node_matches(pod, node):
+        if self.honour_affinity and not chosen(
+            pod.node_selector, pod.affinity, node.name, node.labels
+        ):
             return False
         return not (
             self.honour_taints

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from grappe.api.node_selectors import chosen, required_terms
 from grappe.scheduler.filters.rejection import Check, Rejection
-from grappe.scheduler.node_selectors import node_matches, required_terms
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
 
@@ -11,10 +11,11 @@ _REJECTED = Rejection(("node(s) didn't match Pod's node affinity/selector",), fi
 
 
 def prepare(pod: PodInfo, snapshot: Snapshot) -> Check | None:
-    if not pod.node_selector and required_terms(pod) is None:
+    if not pod.node_selector and required_terms(pod.affinity) is None:
         return None
 
     def check(node: NodeInfo) -> Rejection | None:
-        return None if node_matches(pod, node) else _REJECTED
+        fits = chosen(pod.node_selector, pod.affinity, node.name, node.labels)
+        return None if fits else _REJECTED
 
     return check

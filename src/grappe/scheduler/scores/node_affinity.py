@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grappe.scheduler.node_selectors import term_matches
+from grappe.api.node_selectors import term_matches
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
 from grappe.scheduler.scores.normalize import normalize
@@ -15,7 +15,11 @@ def score(pod: PodInfo, snapshot: Snapshot, nodes: Sequence[NodeInfo]) -> Sequen
     if not terms:
         return None
     raw = [
-        sum(t["weight"] for t in terms if term_matches(t.get("preference") or {}, node))
+        sum(
+            t["weight"]
+            for t in terms
+            if term_matches(t.get("preference") or {}, node.name, node.labels)
+        )
         for node in nodes
     ]
     return normalize(raw)

@@ -1,4 +1,4 @@
-"""Node selector terms: `nodeSelector` and `nodeAffinity`.
+"""Which nodes `nodeSelector` and `nodeAffinity` choose.
 
 Rule: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grappe.api import Object
-from grappe.scheduler.nodes import NodeInfo
-from grappe.scheduler.pods import PodInfo
 
 
 def _compare(found: str, values: list[str], *, greater: bool) -> bool:
@@ -39,31 +37,33 @@ def _requirement(requirement: Object, values: Mapping[str, str]) -> bool:
     return False
 
 
-def term_matches(term: Object, node: NodeInfo) -> bool:
-    """Whether a node meets every requirement of a term; an empty term matches nothing."""
+def term_matches(term: Object, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a node of that name and those labels meets every requirement of a term; an empty
+    term matches nothing."""
     expressions = term.get("matchExpressions") or ()
     fields = term.get("matchFields") or ()
     if not expressions and not fields:
         return False
-    named = {"metadata.name": node.name}
-    return all(_requirement(r, node.labels) for r in expressions) and all(
+    named = {"metadata.name": name}
+    return all(_requirement(r, labels) for r in expressions) and all(
         _requirement(r, named) for r in fields
     )
 
 
-def required_terms(pod: PodInfo) -> list[Object] | None:
-    """The terms one of which a node must match; None when the pod states none."""
-    stated = (pod.affinity.get("nodeAffinity") or {}).get(
+def required_terms(affinity: Object) -> list[Object] | None:
+    """The terms of a pod's `affinity` one of which a node must match; None when none are
+    stated."""
+    stated = (affinity.get("nodeAffinity") or {}).get(
         "requiredDuringSchedulingIgnoredDuringExecution"
     )
     return None if stated is None else list(stated.get("nodeSelectorTerms") or ())
 
 
-def node_matches(pod: PodInfo, node: NodeInfo) -> bool:
-    """Whether a node meets the pod's `nodeSelector` and required node affinity."""
-    labels = node.labels
-    for key, value in pod.node_selector.items():
-        if labels.get(key) != value:
-            return False
-    terms = required_terms(pod)
-    return terms is None or any(term_matches(term, node) for term in terms)
+def chosen(
+    node_selector: Mapping[str, str], affinity: Object, name: str, labels: Mapping[str, str]
+) -> bool:
+    """Whether a node meets a pod's `nodeSelector` and required node affinity."""
+    if any(labels.get(key) != value for key, value in node_selector.items()):
+        return False
+    terms = required_terms(affinity)
+    return terms is None or any(term_matches(term, name, labels) for term in terms)
