@@ -62,6 +62,8 @@ def slim_pod(pod: Object) -> Object:
             kept_status[f"{kind.removesuffix('s')}Statuses"] = [
                 {k: c[k] for k in _CONTAINER_STATUS if k in c} for c in found
             ]
+    if any(o.get("kind") == "DaemonSet" for o in meta.get("ownerReferences") or ()):
+        kept_spec["affinity"] = spec.get("affinity")  # it names the pod's node
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -9,6 +9,7 @@ from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
 from grappe.controllers import podgc, rootca, serviceaccount, tainteviction, ttlafterfinished
 from grappe.controllers.context import Context
+from grappe.controllers.daemonset import controller as daemonset
 from grappe.controllers.deployment import controller as deployment
 from grappe.controllers.endpoints import controller as endpoints
 from grappe.controllers.endpointslice import controller as endpointslice
@@ -23,6 +24,7 @@ from grappe.controllers.statefulset import controller as statefulset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
+    daemonset.build,
     deployment.build,
     endpoints.build,
     endpointslice.build,
