@@ -236,8 +236,8 @@ def show(figures: list[Figure]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=3, help="of load in each round")
-    parser.add_argument("--rounds", type=int, default=3, help="the middle one counts")
+    parser.add_argument("--seconds", type=int, default=2, help="of load in each round")
+    parser.add_argument("--rounds", type=int, default=5, help="the middle one counts")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
