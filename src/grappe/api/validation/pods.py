@@ -10,6 +10,7 @@ from grappe.api.causes import forbidden, invalid, required
 from grappe.api.validation import containers, volumes
 from grappe.api.validation.rules import (
     Causes,
+    expressions,
     label_map,
     label_selector,
     named,
@@ -149,25 +150,8 @@ def _affinity(affinity: Object, at: str) -> Causes:
 
 
 def _node_term(term: Object, at: str) -> Causes:
-    for i, rule in enumerate(term.get("matchExpressions") or ()):
-        where = f"{at}.matchExpressions[{i}]"
-        operator, values = rule.get("operator"), rule.get("values") or []
-        if operator in ("In", "NotIn"):
-            if not values:
-                detail = "must be specified when `operator` is 'In' or 'NotIn'"
-                yield required(f"{where}.values", detail)
-        elif operator in ("Exists", "DoesNotExist"):
-            if values:
-                detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-                yield forbidden(f"{where}.values", detail)
-        elif operator in ("Gt", "Lt"):
-            if len(values) != 1:
-                detail = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-                yield required(f"{where}.values", detail)
-        else:
-            yield invalid(f"{where}.operator", operator or "", "not a valid selector operator")
-        for problem in names.qualified_name_problems(rule.get("key") or ""):
-            yield invalid(f"{where}.key", rule.get("key") or "", problem)
+    found = term.get("matchExpressions") or ()
+    yield from expressions(found, f"{at}.matchExpressions", bounds=True)
 
 
 def _pod_term(term: Object, at: str) -> Causes:

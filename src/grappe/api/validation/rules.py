@@ -79,8 +79,13 @@ def label_selector(selector: Object | None, at: str) -> Causes:
     if not selector:
         return
     yield from label_map(selector.get("matchLabels"), f"{at}.matchLabels")
-    for i, rule in enumerate(selector.get("matchExpressions") or ()):
-        where = f"{at}.matchExpressions[{i}]"
+    yield from expressions(selector.get("matchExpressions") or (), f"{at}.matchExpressions")
+
+
+def expressions(found: Iterable[Object], at: str, *, bounds: bool = False) -> Causes:
+    """The requirements of a selector; node selectors also know Gt and Lt (`bounds`)."""
+    for i, rule in enumerate(found):
+        where = f"{at}[{i}]"
         operator, values = rule.get("operator"), rule.get("values") or []
         if operator in ("In", "NotIn"):
             if not values:
@@ -90,6 +95,10 @@ def label_selector(selector: Object | None, at: str) -> Causes:
             if values:
                 detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
                 yield forbidden(f"{where}.values", detail)
+        elif bounds and operator in ("Gt", "Lt"):
+            if len(values) != 1:
+                detail = "must be specified single value when `operator` is 'Lt' or 'Gt'"
+                yield required(f"{where}.values", detail)
         else:
             yield invalid(f"{where}.operator", operator or "", "not a valid selector operator")
         for problem in names.qualified_name_problems(rule.get("key") or ""):
