@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e.conftest import Grappe, until
+from tests.e2e.conftest import Grappe, clusters, until
 
 DEPLOYMENT = """
 apiVersion: apps/v1
@@ -167,6 +170,46 @@ def test_simulated_clusters_say_that_they_hold_no_images(grappe: Grappe, tmp_pat
     done = grappe("image", "ls", check=False)
     assert done.returncode == 1
     assert "simulated nodes" in done.stderr
+
+
+def test_foreground_stays_until_interrupted(grappe: Grappe) -> None:
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "grappe.cli",
+            "up",
+            "--simulate",
+            "1",
+            "--port",
+            "0",
+            "--foreground",
+        ],
+        env=grappe.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: clusters.exists(grappe.name), "the cluster is made")
+        until(lambda: grappe.status()["state"] == "running", "it runs")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=30) == 0
+    finally:
+        running.kill()
+        running.wait()
+    assert grappe.status()["state"] == "stopped"
+
+
+def test_kubeconfig_and_logs_are_printed(grappe: Grappe) -> None:
+    grappe("up", "--simulate", "1", "--port", "0")
+    printed = yaml.safe_load(grappe("kubeconfig").stdout)
+    assert printed["clusters"][0]["cluster"]["server"].endswith(f":{grappe.config.port}")
+    path = Path(grappe("kubeconfig", "--path").stdout.strip())
+    assert yaml.safe_load(path.read_text()) == printed
+    assert "serving on" in grappe("logs", "server").stdout
+    told = grappe("logs", "nonsense", check=False).stderr
+    assert "there is no log of 'nonsense'" in told
+    assert "server" in told
 
 
 def test_doctor_prints_findings_as_json(grappe: Grappe) -> None:

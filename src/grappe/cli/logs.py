@@ -15,7 +15,9 @@ from grappe.cli.options import cluster_option
 
 
 def _files(config: ClusterConfig) -> dict[str, Path]:
-    return {p.stem: p for p in sorted(config.log_dir.glob("*.log"))}
+    found = {p.stem: p for p in sorted(config.log_dir.glob("*.log"))}
+    containerd = config.node_dir / "containerd" / "containerd.log"
+    return {**found, "containerd": containerd} if containerd.exists() else found
 
 
 def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
