@@ -7,11 +7,8 @@ What already exists is only touched where it is wrong.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-
-import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
@@ -21,12 +18,10 @@ from grappe.apiserver.auth.rbac.reconcile import completed
 from grappe.apiserver.default_objects import namespaces, priority_classes, services
 from grappe.apiserver.http.messages import Handler
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.records import body_of
+from grappe.apiserver.upkeep import Upkeep
 from grappe.base.config import ClusterConfig
-from grappe.store.interface import Event, Store, Subscription
-
-log = logging.getLogger("grappe.apiserver.bootstrap")
-
-_RETRY = 1.0  # seconds until a refused write is tried again
+from grappe.store.interface import Event, Store
 
 Correct = Callable[[Object, Object], Object | None]
 """(live, wanted) → what to write instead of the live object; None: it is right."""
@@ -55,37 +50,29 @@ class Keeper:
         self._loopback = Loopback(handler)
         self._wanted = _essential(config)
         self._places = {_place(obj) for obj, _ in self._wanted}
-        self._lost = asyncio.Event()
-        self._subscriptions: list[Subscription] = []
-        self._task: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep("default objects", self._settle)
 
     def start(self) -> None:
-        for bucket in sorted({bucket for bucket, _ in self._places}):
-            follow = partial(self._changed, bucket)
-            self._subscriptions.append(self._store.watch(bucket, self._store.revision, follow))
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="default objects")
+        store = self._store
+        self._upkeep.start(
+            *(
+                store.watch(bucket, store.revision, partial(self._changed, bucket))
+                for bucket in sorted({bucket for bucket, _ in self._places})
+            )
+        )
 
     async def stop(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._upkeep.stop()
 
     def _changed(self, bucket: str, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.type == "DELETED" and (bucket, event.record.key) in self._places:
-                self._lost.set()
+        self._upkeep.look_at(
+            bucket
+            for event in events
+            if event.type == "DELETED" and (bucket, event.record.key) in self._places
+        )
 
-    async def _run(self) -> None:
-        while True:
-            await self._lost.wait()
-            self._lost.clear()
-            try:
-                await _settle_all(self._store, self._loopback, self._wanted)
-            except ApiError as error:
-                log.warning("default objects: %s", error)
-                asyncio.get_running_loop().call_later(_RETRY, self._lost.set)
+    async def _settle(self, bucket: str) -> None:
+        await _settle_all(self._store, self._loopback, self._wanted)
 
 
 def _place(obj: Object) -> tuple[str, str]:
@@ -145,8 +132,7 @@ def _live(store: Store, obj: Object) -> Object | None:
     record = store.get(*_place(obj))
     if record is None:
         return None
-    found: Object = orjson.loads(b"{" + record.body)
-    return {"kind": obj["kind"], "apiVersion": obj["apiVersion"], **found}
+    return {"kind": obj["kind"], "apiVersion": obj["apiVersion"], **body_of(record)}
 
 
 def _only_missing(live: Object, wanted: Object) -> None:

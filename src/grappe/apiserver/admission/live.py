@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from grappe.api import Object
 from grappe.api.resources import Resource
+from grappe.apiserver.records import body_of
 from grappe.store.interface import Record, Store
 
 _REMEMBERED = 2_000
@@ -37,14 +36,14 @@ class Live:
     def scan(self, resource: Resource, namespace: str) -> Iterator[Object]:
         """As `list`, of what may be many: nothing of it is remembered."""
         for record in self.store.list(resource.bucket, f"{namespace}/"):
-            yield orjson.loads(b"{" + record.body)
+            yield body_of(record)
 
     def _decode(self, bucket: str, record: Record) -> Object:
         place = (bucket, record.key)
         known = self._decoded.get(place)
         if known is not None and known[0] is record:
             return known[1]
-        obj: Object = orjson.loads(b"{" + record.body)
+        obj = body_of(record)
         if len(self._decoded) >= _REMEMBERED:
             self._decoded.clear()
         self._decoded[place] = (record, obj)

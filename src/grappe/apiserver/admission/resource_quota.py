@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from grappe.api import Object
 from grappe.api.quantity import spell
 from grappe.api.resources import PODS, Resource, builtin
@@ -14,6 +12,7 @@ from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
 from grappe.apiserver.admission.pod_amounts import Amounts, add, amounts
 from grappe.apiserver.admission.quota_usage import Facts, facts, in_scope, unspecified
+from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 from grappe.store.interface import Record
 
@@ -96,7 +95,7 @@ class ResourceQuota(Plugin):
         known = self._known.get(place)
         if known is not None and known[0] is record:
             return known[1]
-        found = facts(resource, orjson.loads(b"{" + record.body))
+        found = facts(resource, body_of(record))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[place] = (record, found)

@@ -13,12 +13,11 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
 from grappe.apiserver.http.messages import User
+from grappe.apiserver.records import body_of
 from grappe.base.clock import Clock
 from grappe.store.interface import Record, Store
 
@@ -150,7 +149,7 @@ class ServiceAccountTokens:
         record = self._store.get(bound.resource.bucket, bound.key)
         if record is None:
             return False
-        held = (orjson.loads(b"{" + record.body).get("data") or {}).get("token", "")
+        held = (body_of(record).get("data") or {}).get("token", "")
         return bool(held == b64encode(bound.token.encode()).decode())
 
     def uid(self, resource: Resource, key: str) -> str:
@@ -162,7 +161,7 @@ class ServiceAccountTokens:
         known = self._uids.get(place)
         if known is not None and known[0] is record:
             return known[1]
-        uid: str = orjson.loads(b"{" + record.body)["metadata"]["uid"]
+        uid: str = body_of(record)["metadata"]["uid"]
         if len(self._uids) >= _REMEMBERED:
             self._uids.clear()
         self._uids[place] = (record, uid)

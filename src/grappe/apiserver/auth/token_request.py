@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from grappe.api import Object
 from grappe.api.errors import Cause, bad_request, conflict, invalid, not_found
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from grappe.apiserver.auth.jwt import Claims
 from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
+from grappe.apiserver.records import body_of
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Store
 
@@ -75,8 +74,7 @@ class TokenRequests:
         record = self._store.get(resource.bucket, key)
         if record is None:
             raise not_found(resource.plural, name, resource.group)
-        found: Object = orjson.loads(b"{" + record.body)
-        return found
+        return body_of(record)
 
     @staticmethod
     def _check_seconds(seconds: Any) -> None:

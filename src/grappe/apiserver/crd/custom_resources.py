@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import msgspec
-import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
@@ -22,6 +21,7 @@ from grappe.apiserver.crd.naming import Verdict, judge_names
 from grappe.apiserver.crd.served import served_versions
 from grappe.apiserver.crd.status import terminating, wanted_status
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.records import body_of, text_of
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.base.clock import Clock, rfc3339
 from grappe.store.interface import (
@@ -122,7 +122,7 @@ class CustomResources:
     def _take(self, record: Record) -> str:
         """Remember what a record says; the group it speaks of."""
         try:
-            definition = read_definition(b"{" + record.body, record.revision)
+            definition = read_definition(text_of(record), record.revision)
         except msgspec.ValidationError as error:
             log.error("%s cannot be read: %s", record.key, error)
             return ""
@@ -159,7 +159,7 @@ class CustomResources:
 
     def _schema(self, name: str, version: str) -> Object | None:
         record = self._store.get(_BUCKET, name)
-        for found in (_object(record)["spec"].get("versions") or ()) if record else ():
+        for found in (body_of(record)["spec"].get("versions") or ()) if record else ():
             if found["name"] == version:
                 schema: Object | None = (found.get("schema") or {}).get("openAPIV3Schema")
                 return schema
@@ -263,8 +263,3 @@ class CustomResources:
         last = Draft(body=record.body, labels=record.labels, fields=record.fields)
         with suppress(RevisionMismatchError):
             await self._store.delete(bucket, record.key, record.revision, lambda revision: last)
-
-
-def _object(record: Record) -> Object:
-    found: Object = orjson.loads(b"{" + record.body)
-    return found

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import orjson
-
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
 from grappe.api.selectors import NOTHING, LabelSelector, label_selector_from_object
 from grappe.apiserver.auth.names import service_account_user
 from grappe.apiserver.auth.rbac.rules import Rule, compile_rules
+from grappe.apiserver.records import body_of
 from grappe.store.interface import Event, Record, Store, Subscription
 
 Subject = tuple[str, str]
@@ -130,13 +129,13 @@ class RbacIndex:
         if gone:
             self.cluster_roles.pop(record.key, None)
         else:
-            self.cluster_roles[record.key] = parse_role(_object(record), dict(record.labels))
+            self.cluster_roles[record.key] = parse_role(body_of(record), dict(record.labels))
 
     def _load_role(self, record: Record, gone: bool) -> None:
         if gone:
             self.roles.pop(record.key, None)
         else:
-            self.roles[record.key] = parse_role(_object(record), {})
+            self.roles[record.key] = parse_role(body_of(record), {})
 
     def _load_binding(self, record: Record, gone: bool) -> None:
         namespace, _, name = record.key.rpartition("/")
@@ -144,7 +143,7 @@ class RbacIndex:
             self._bindings.get(namespace, {}).pop(name, None)
         else:
             bindings = self._bindings.setdefault(namespace, {})
-            bindings[name] = parse_binding(_object(record), record.key)
+            bindings[name] = parse_binding(body_of(record), record.key)
 
     # -- asking --------------------------------------------------------------------------------
     def rules_of(self, role_kind: str, role_name: str, namespace: str) -> tuple[Rule, ...] | None:
@@ -159,13 +158,17 @@ class RbacIndex:
             return None
         return tuple(self._effective(role_name, set()))
 
-    def outdated(self) -> Iterator[tuple[str, tuple[Rule, ...]]]:
-        """Each aggregated ClusterRole whose stored rules are not those it grants, with these."""
-        for name, role in self.cluster_roles.items():
-            if role.aggregates:
-                granted = tuple(self._effective(name, set()))
-                if set(granted) != set(role.rules):
-                    yield name, granted
+    def aggregated(self) -> list[str]:
+        """The names of the aggregated ClusterRoles."""
+        return [name for name, role in self.cluster_roles.items() if role.aggregates]
+
+    def outdated(self, name: str) -> tuple[Rule, ...] | None:
+        """The rules an aggregated ClusterRole grants, if they are not those stored in it."""
+        role = self.cluster_roles.get(name)
+        if role is None or not role.aggregates:
+            return None
+        granted = tuple(self._effective(name, set()))
+        return None if set(granted) == set(role.rules) else granted
 
     def _effective(self, name: str, seen: set[str]) -> dict[Rule, None]:
         seen.add(name)
@@ -201,8 +204,3 @@ class RbacIndex:
                 for subject in dict.fromkeys(subject for subject, _ in binding.subjects):
                     subjects.setdefault(subject, []).append(binding)
         return found
-
-
-def _object(record: Record) -> Object:
-    found: Object = orjson.loads(b"{" + record.body)
-    return found

@@ -1,0 +1,61 @@
+"""What the server keeps true by itself: a queue of things to look at, and one task that does.
+
+For the few loops that belong to the API server, where the keys are or because it starts before
+any controller; everything else is a controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from grappe.api.errors import ApiError
+from grappe.store.interface import Subscription
+
+log = logging.getLogger("grappe.apiserver")
+
+_RETRY = 1.0  # seconds until what was refused is tried again
+
+
+class Upkeep:
+    """Calls `work` for each key it is told to look at, one after the other, from `start` to
+    `stop`. What fails with an ApiError other than 404 is tried again."""
+
+    def __init__(self, name: str, work: Callable[[str], Awaitable[None]]) -> None:
+        self._name = name
+        self._work = work
+        self._due: set[str] = set()
+        self._wake = asyncio.Event()
+        self._subscriptions: list[Subscription] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def look_at(self, keys: Iterable[str]) -> None:
+        self._due.update(keys)
+        if self._due:
+            self._wake.set()
+
+    def start(self, *subscriptions: Subscription) -> None:
+        """`subscriptions` are what tells it of changes; `stop` cancels them."""
+        self._subscriptions = list(subscriptions)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
+
+    async def stop(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            due, self._due = self._due, set()
+            for key in sorted(due):
+                try:
+                    await self._work(key)
+                except ApiError as error:
+                    if error.code != 404:
+                        log.warning("%s %s: %s", self._name, key, error)
+                        asyncio.get_running_loop().call_later(_RETRY, self.look_at, [key])
