@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import ask, pod
 
 from grappe.api.errors import ApiError
 from grappe.api.resources import (
@@ -20,6 +19,7 @@ from grappe.api.resources import (
 )
 from grappe.apiserver.http.messages import User
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import ask, pod
 
 
 def kind(api_version: str, name: str) -> Resource:

@@ -8,11 +8,11 @@ from base64 import b64decode
 
 import aiohttp
 import orjson
-from tests.cluster.api_requests import pod
-from tests.cluster.people import administrator
 
 from grappe.api.resources import SECRETS, SERVICE_ACCOUNTS
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import pod
+from tests.cluster.people import administrator
 
 
 async def get(cluster: TestCluster, path: str, token: str = "") -> tuple[int, bytes]:
@@ -96,6 +96,7 @@ async def test_a_verifier_finds_the_key_of_the_issuer(cluster: TestCluster) -> N
 
 async def test_the_python_client_asks_for_a_token(cluster: TestCluster) -> None:
     from kubernetes import client
+
     from tests.cluster.people import kubernetes_client
 
     kubeconfig = await cluster.serve_https()

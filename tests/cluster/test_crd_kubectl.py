@@ -6,11 +6,11 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from tests.cluster.people import administrator
 
 from grappe.api.errors import ApiError
 from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
 from grappe.testing.cluster import TestCluster
+from tests.cluster.people import administrator
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
 DEFINITION: dict[str, Any] = {

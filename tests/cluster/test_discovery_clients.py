@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.cluster.people import administrator, kubernetes_client
-
 from grappe.testing.cluster import TestCluster
+from tests.cluster.people import administrator, kubernetes_client
 
 
 async def test_kubectl_lists_resources_versions_and_health(cluster: TestCluster) -> None:

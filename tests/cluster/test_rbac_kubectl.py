@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cluster.people import administrator, kubernetes_client, person
-
 from grappe.testing.cluster import TestCluster
+from tests.cluster.people import administrator, kubernetes_client, person
 
 
 async def test_a_stranger_may_look_at_the_api_and_nothing_else(cluster: TestCluster) -> None:
