@@ -86,10 +86,11 @@ async def test_controllers_run_in_it(data_dir: Path) -> None:
                 ):
                     assert event.object["metadata"]["name"] == "default"
                     break
+        before = (await client.list(NAMESPACES)).resource_version
         await client.delete(NAMESPACES, "team")
         async with asyncio.timeout(20):
             async for event in client.watch(
-                NAMESPACES, resource_version="0", field_selector="metadata.name=team"
+                NAMESPACES, resource_version=before, field_selector="metadata.name=team"
             ):
                 if event.type == "DELETED":
                     break
