@@ -116,7 +116,8 @@ class GitOps:
         """Wait until the Application's status says all this; the status."""
 
         async def so() -> Object | None:
-            status = (await self.application(name, namespace)).get("status") or {}
+            found = await self.find(APPLICATIONS, name, namespace)
+            status = (found or {}).get("status") or {}
             state = status.get("operationState") or {}
             types = [c["type"] for c in status.get("conditions") or ()]
             right = (

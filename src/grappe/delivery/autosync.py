@@ -16,7 +16,7 @@ from grappe.base.clock import parse_rfc3339
 from grappe.delivery.application import Application
 from grappe.delivery.diff.compare import Compared
 from grappe.delivery.resource import SYNC_OPTIONS, options
-from grappe.delivery.sync.operation import revisions_of
+from grappe.delivery.sync.operation import revisions_of, selection_of
 
 _FAILED_PAUSE = 180.0
 _HEAL_FIRST, _HEAL_FACTOR, _HEAL_LIMIT = 2.0, 3.0, 300.0
@@ -82,7 +82,7 @@ def decide(
             if now < finished + pause:
                 return Hold(finished + pause - now)
             sync["autoHealAttemptsCount"] = attempts + 1
-            sync["resources"] = [_selection(c) for c in drift]
+            sync["resources"] = [selection_of(c.ref) for c in drift]
     retry = raw_policy.get("retry") or {"limit": app.retry.limit}
     return Start({"sync": sync, "initiatedBy": {"automated": True}, "retry": retry})
 
@@ -117,15 +117,6 @@ def _heal_pause(attempts: int) -> float:
     if attempts == 0:
         return 0.0
     return min(_HEAL_LIMIT, _HEAL_FIRST * _HEAL_FACTOR ** min(attempts - 1, 16))
-
-
-def _selection(compared: Compared) -> Object:
-    selected = {"kind": compared.ref.kind, "name": compared.ref.name}
-    if compared.ref.group:
-        selected["group"] = compared.ref.group
-    if compared.ref.namespace:
-        selected["namespace"] = compared.ref.namespace
-    return selected
 
 
 def _failure(last: Mapping[str, Any] | None, revisions: Sequence[str]) -> str:

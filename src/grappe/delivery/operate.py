@@ -64,7 +64,7 @@ class Operator:
                 report.status["operationState"] = ended
                 return
             assert state is not None  # running, or just begun
-            await self._carry_on(key, app, report, desired, state)
+            await self._carry_on(key, app, report, desired, compared, state)
         except (SourceError, RenderError, InvalidSpecError) as error:
             self._fail(report, wanted, state, str(error))
 
@@ -116,7 +116,13 @@ class Operator:
         return state
 
     async def _carry_on(
-        self, key: Key, app: Application, report: Report, desired: Desired, state: Object
+        self,
+        key: Key,
+        app: Application,
+        report: Report,
+        desired: Desired,
+        compared: Sequence[Compared],
+        state: Object,
     ) -> None:
         request = operations.parse_request(state["operation"], app)
         terminating = state["phase"] == operations.TERMINATING
@@ -127,6 +133,10 @@ class Operator:
                 report.again = min(report.again, left)
                 return
             state = operations.try_again(state)
+            if request.automated and request.only is not None:
+                # More may have drifted meanwhile: a kind, say, whose object was to be healed.
+                state = operations.widened(state, [c.ref for c in compared if not c.in_sync])
+                request = operations.parse_request(state["operation"], app)
         target = await self._target(key, app, report, request, desired, state)
 
         async def look() -> Sequence[Compared]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -137,6 +137,21 @@ def try_again(state: Object) -> Object:
     return {**kept, "syncResult": {**state["syncResult"], "resources": []}}
 
 
+def widened(state: Object, drifted: Iterable[Ref]) -> Object:
+    """The state of a sync of some resources, with those that have drifted too."""
+    operation = state["operation"]
+    listed = [*operation["sync"]["resources"]]
+    listed += [selection for ref in drifted if (selection := selection_of(ref)) not in listed]
+    sync = {**operation["sync"], "resources": listed}
+    return {**state, "operation": {**operation, "sync": sync}}
+
+
+def selection_of(ref: Ref) -> Object:
+    """How an operation names one resource."""
+    selected = {"group": ref.group, "kind": ref.kind, "name": ref.name, "namespace": ref.namespace}
+    return {key: value for key, value in selected.items() if value}
+
+
 def finish(state: Object, phase: str, message: str, retry: Retry, now: float) -> Object:
     """The state once a try is over: done, or waiting for the next try."""
     retries = int(state.get("retryCount") or 0)
@@ -145,7 +160,7 @@ def finish(state: Object, phase: str, message: str, retry: Retry, now: float) ->
     if phase == "Failed" and (retry.limit < 0 or retries < retry.limit):
         pause = retry.backoff.pause(retries)
         when = rfc3339(now + pause)
-        told = f"{message}. Retrying attempt #{retries + 1} at {when}."
+        told = f"{message.rstrip('.')}. Retrying attempt #{retries + 1} at {when}."
         return {**ended, "phase": RUNNING, "retryCount": retries + 1, "message": told}
     if retries and phase == "Failed":
         message = f"{message} (retried {retries} times)."
