@@ -7,8 +7,16 @@ from collections.abc import Callable
 
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
-from grappe.controllers import podgc, rootca, serviceaccount, tainteviction, ttlafterfinished
+from grappe.controllers import (
+    disruption,
+    podgc,
+    rootca,
+    serviceaccount,
+    tainteviction,
+    ttlafterfinished,
+)
 from grappe.controllers.context import Context
+from grappe.controllers.cronjob import controller as cronjob
 from grappe.controllers.daemonset import controller as daemonset
 from grappe.controllers.deployment import controller as deployment
 from grappe.controllers.endpoints import controller as endpoints
@@ -24,8 +32,10 @@ from grappe.controllers.statefulset import controller as statefulset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
+    cronjob.build,
     daemonset.build,
     deployment.build,
+    disruption.build,
     endpoints.build,
     endpointslice.build,
     garbagecollector.build,

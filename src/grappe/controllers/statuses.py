@@ -29,15 +29,23 @@ def status_patch(old: Object | None, new: Object) -> Object:
 
 
 async def write_status(
-    client: Client, resource: Resource, obj: Object, status: Object
+    client: Client,
+    resource: Resource,
+    obj: Object,
+    status: Object,
+    *,
+    at_revision: bool = False,
 ) -> Object | None:
     """Give `obj` this status. Returns the answer; None when nothing had to be written, or the
-    object is gone or another one by now."""
+    object is gone or another one by now (`at_revision`: or has changed at all)."""
     patch = status_patch(obj.get("status"), status)
     if not patch:
         return None
     meta = obj["metadata"]
-    body = {"metadata": {"uid": meta["uid"]}, "status": patch}
+    bound = {"uid": meta["uid"]}
+    if at_revision:
+        bound["resourceVersion"] = meta["resourceVersion"]
+    body = {"metadata": bound, "status": patch}
     try:
         return await client.patch(
             resource, meta["name"], body, meta.get("namespace"), subresource="status"
