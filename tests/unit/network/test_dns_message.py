@@ -57,6 +57,14 @@ def test_every_type_of_record_is_written(record: Record, expected: str) -> None:
     assert str(written.rdata) == expected
 
 
+@pytest.mark.parametrize("name", ["a" * 64, "b" * 300, ".".join(["c" * 60] * 6), "..", "é" * 40])
+def test_a_name_that_cannot_be_written_is_a_failure(name: str) -> None:
+    reply = answered(Finding(True, [Record(NAME, "CNAME", name)]))
+    assert reply.header.rcode in (dnslib.RCODE.SERVFAIL, dnslib.RCODE.NOERROR)
+    if len(name) > 63:
+        assert (dnslib.RCODE[reply.header.rcode], reply.rr) == ("SERVFAIL", [])
+
+
 @pytest.mark.parametrize(("exists", "rcode"), [(True, "NOERROR"), (False, "NXDOMAIN")])
 def test_an_empty_answer_brings_the_start_of_authority(exists: bool, rcode: str) -> None:
     reply = answered(Finding(exists))

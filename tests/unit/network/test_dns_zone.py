@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.network_objects import endpoint_slice, service
 
 from grappe.network.dns.zone import Zone
+from tests.network_objects import endpoint_slice, service
 
 
 class Directory:

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.network_objects import service
 
 from grappe.network.loadbalancer.decide import balanced_ports, decide, holds
 from grappe.network.published.wanted import Port
+from tests.network_objects import service
 
 NODE = "10.95.0.2"
 

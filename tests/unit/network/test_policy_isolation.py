@@ -141,6 +141,18 @@ def test_ports(port: dict[str, Any], expected: str) -> None:
     assert rules("ingress", policy(ingress=[{"ports": [port]}])) == [expected, "drop"]
 
 
+@pytest.mark.parametrize(
+    "port",
+    [{"protocol": "TCP return"}, {"port": 0}, {"port": 70000}, {"port": 80, "endPort": 79}],
+    ids=str,
+)
+def test_ports_that_are_none_are_refused_before_they_reach_the_kernel(
+    port: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError):
+        computed(policy(ingress=[{"ports": [port]}]))
+
+
 def test_a_named_port_is_each_pods_own_number() -> None:
     found = computed(policy(ingress=[{"ports": [{"port": "http"}]}]))
     [(name, members)] = found.ports.items()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.network_objects import service
 
 from grappe.network.published.holder import inodes
 from grappe.network.published.urls import local_url
 from grappe.network.published.wanted import Port, owners
+from tests.network_objects import service
 
 NODE = "10.95.0.2"
 

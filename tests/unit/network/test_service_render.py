@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from tests.network_objects import endpoint_slice, service
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grappe.network.services import ruleset
 from grappe.network.services.conntrack import StaleFlows, stale_flows
@@ -15,6 +17,7 @@ from grappe.network.services.render import (
     service_elements,
 )
 from grappe.network.services.table import Table
+from tests.network_objects import endpoint_slice, service
 
 NODE = NodeFacts("n", "10.95.0.2", frozenset({"10.96.0.10"}))
 
@@ -85,6 +88,44 @@ def test_pods_without_use_for_host_ports_have_none(
     port = {"hostPort": 80, "containerPort": 8080}
     pod = {"spec": {"containers": [{"ports": [port]}], **spec}, "status": status}
     assert host_port_elements(pod, NODE) == {}
+
+
+junk = st.one_of(
+    st.none(),
+    st.integers(-1, 70000),
+    st.text(max_size=8),
+    st.sampled_from(["10.0.0.1", "127.0.0.1", "TCP", "1 }; flush ruleset", "None", "::1"]),
+)
+
+
+@given(st.lists(junk, min_size=12, max_size=12))
+def test_whatever_objects_hold_only_well_formed_elements_come_out(values: list[Any]) -> None:
+    """One wrong word would make nftables refuse every later change too."""
+    ip, external, ingress, protocol, port, node_port, address, target, *rest = values
+    made = service("web", "10.96.1.1", externalIPs=[external])
+    made["spec"] |= {"clusterIP": ip, "sessionAffinity": rest[0]}
+    made["spec"]["ports"] = [{"port": port, "nodePort": node_port, "protocol": protocol}]
+    made["status"] = {"loadBalancer": {"ingress": [{"ip": ingress}]}}
+    slices = endpoint_slice("web", [address, "10.244.0.9"])
+    slices["ports"] = [{"port": target}, {"port": 8080, "protocol": protocol}]
+    pod = {
+        "spec": {"containers": [{"ports": [{"hostPort": rest[1], "containerPort": rest[2]}]}]},
+        "status": {"podIP": rest[3]},
+    }
+    for elements in (service_elements(made, [slices], NODE), host_port_elements(pod, NODE)):
+        for (name, key), value in elements.items():
+            assert WELL_FORMED[name].fullmatch(f"{key} : {value}"), (name, key, value)
+
+
+_IP = r"\d{1,3}(\.\d{1,3}){3}"
+_FRONTEND = rf"{_IP} \. (tcp|udp|sctp) \. \d{{1,5}}"
+WELL_FORMED = {
+    "services": re.compile(rf"{_FRONTEND} : goto (spread|sticky)\d+(-\d+)?"),
+    "slots": re.compile(rf"{_FRONTEND} \. \d+ : {_IP} \. \d{{1,5}}"),
+    "drawn": re.compile(rf"{_FRONTEND} \. \d+ : \d+"),
+    "hairpin": re.compile(rf"{_IP} \. {_IP} : "),
+    "external": re.compile(rf"{_IP} : "),
+}
 
 
 def changes(before: list[str], after: list[str], protocol: str = "UDP") -> set[StaleFlows]:

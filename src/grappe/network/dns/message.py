@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dnslib
+from dnslib.label import DNSLabelError
 
 from grappe.network.dns.zone import Finding, Record
 
@@ -19,6 +20,7 @@ MAX_UDP = 1232
 _PLAIN_UDP = 512
 _SCHEMA_TTL = 28800
 _QUERY = 0
+_UNWRITABLE = (dnslib.DNSError, DNSLabelError, ValueError)
 
 
 class MalformedError(Exception):
@@ -65,7 +67,19 @@ def refusal(question: Question) -> str:
 def answer(
     question: Question, finding: Finding, *, authority: str, further: Iterable[bytes] = ()
 ) -> bytes:
-    """An authoritative answer. `further` are upstream messages whose answers follow an alias."""
+    """An authoritative answer. `further` are upstream messages whose answers follow an alias.
+
+    SERVFAIL when a record cannot be written, as a name with too long a label.
+    """
+    try:
+        return _written(question, finding, authority, further)
+    except _UNWRITABLE:
+        return failure(question, "SERVFAIL")
+
+
+def _written(
+    question: Question, finding: Finding, authority: str, further: Iterable[bytes]
+) -> bytes:
     reply = _reply(question, "NOERROR" if finding.exists else "NXDOMAIN", authoritative=True)
     for record in finding.answers:
         reply.add_answer(_encoded(record, question, authority))
@@ -134,16 +148,19 @@ def answers_to(data: bytes, query: bytes) -> bool:
 
 
 def question_for(name: str, type_: str, id_: int) -> bytes:
-    """A plain recursive query."""
-    query = dnslib.DNSRecord.question(name, type_)
-    query.header.id = id_
-    return bytes(query.pack())
+    """A plain recursive query; MalformedError for a name that cannot be asked."""
+    try:
+        query = dnslib.DNSRecord.question(name, type_)
+        query.header.id = id_
+        return bytes(query.pack())
+    except _UNWRITABLE as error:
+        raise MalformedError(str(error)) from error
 
 
 def _decoded(data: bytes) -> dnslib.DNSRecord:
     try:
         return dnslib.DNSRecord.parse(data)
-    except (dnslib.DNSError, dnslib.BufferError, ValueError, IndexError, struct.error) as error:
+    except (*_UNWRITABLE, dnslib.BufferError, IndexError, struct.error) as error:
         raise MalformedError(str(error)) from error
 
 

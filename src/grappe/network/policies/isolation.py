@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from grappe.api import Object
 from grappe.api.selectors import label_selector_from_object
+from grappe.network.services.endpoints import PROTOCOLS, is_ipv4, is_port
 
 Direction = Literal["ingress", "egress"]
 _DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
@@ -83,14 +84,14 @@ def _selects(policy: Object, pod: _Pod) -> bool:
 def _pod(obj: Object) -> _Pod | None:
     """None for pods that policies do not concern: without an address of their own, or ended."""
     spec, status, meta = obj.get("spec") or {}, obj.get("status") or {}, obj["metadata"]
-    ip = status.get("podIP")
-    if not ip or spec.get("hostNetwork") or status.get("phase") in ("Succeeded", "Failed"):
+    ip = str(status.get("podIP"))
+    if not is_ipv4(ip) or spec.get("hostNetwork") or status.get("phase") in ("Succeeded", "Failed"):
         return None
     ports = tuple(
         (port["name"], port.get("protocol") or "TCP", port["containerPort"])
         for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
         for port in container.get("ports") or ()
-        if port.get("name")
+        if port.get("name") and is_port(port.get("containerPort"))
     )
     return _Pod(meta["namespace"], meta.get("labels") or {}, ip, ports)
 
@@ -155,12 +156,16 @@ class _Builder:
         return f"ip {end} @{name}"
 
     def _port(self, port: Object) -> str:
+        if (port.get("protocol") or "TCP") not in PROTOCOLS:
+            raise ValueError(f"unknown protocol {port['protocol']!r}")
         protocol = (port.get("protocol") or "TCP").lower()
         number = port.get("port")
         if number is None:
             return f"meta l4proto {protocol}"
         if isinstance(number, int):
             last = port.get("endPort") or number
+            if not is_port(number) or not is_port(last) or last < number:
+                raise ValueError(f"no range of ports: {number!r} to {last!r}")
             numbers = str(number) if last == number else f"{number}-{last}"
             return f"{protocol} dport {numbers}"
         name = _identifier("ports", protocol, number)

@@ -6,12 +6,14 @@ https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-policies
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grappe.api import Object
 
 SERVICE_LABEL = "kubernetes.io/service-name"
+PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 
 class Endpoint(NamedTuple):
@@ -29,6 +31,19 @@ class Candidate(NamedTuple):
     serving: bool
     terminating: bool
     node: str
+
+
+def is_ipv4(text: Any) -> bool:
+    """Whether it is an IPv4 address as one writes it. What goes into the kernel's table is checked
+    here once more: one wrong word would stop every later change."""
+    try:
+        return isinstance(text, str) and bool(ipaddress.IPv4Address(text))
+    except ValueError:
+        return False
+
+
+def is_port(number: Any) -> bool:
+    return isinstance(number, int) and 0 < number < 65536
 
 
 def service_of(slice_: Object) -> tuple[str, str] | None:
@@ -70,7 +85,7 @@ def _port_numbers(slice_: Object, name: str, protocol: str) -> list[int]:
         for port in slice_.get("ports") or ()
         if (port.get("name") or "") == name
         and (port.get("protocol") or "TCP") == protocol
-        and port.get("port")
+        and is_port(port.get("port"))
     ]
 
 
@@ -89,4 +104,5 @@ def _candidates_of(entry: Object, port: int) -> list[Candidate]:
             entry.get("nodeName") or "",
         )
         for address in (entry.get("addresses") or ())[:1]
+        if is_ipv4(address) and not address.startswith("127.")
     ]

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from grappe.api import Object
-from grappe.network.services.endpoints import Endpoint, candidates, usable
+from grappe.network.services.endpoints import (
+    PROTOCOLS,
+    Endpoint,
+    candidates,
+    is_ipv4,
+    is_port,
+    usable,
+)
 
 Elements: TypeAlias = dict[tuple[str, str], str]
 
@@ -58,6 +65,8 @@ def service_elements(service: Object, slices: Iterable[Object], node: NodeFacts)
     elements: Elements = {}
     for port in spec.get("ports") or ():
         protocol = port.get("protocol") or "TCP"
+        if protocol not in PROTOCOLS or not is_port(port.get("port")):
+            continue
         found = candidates(slices, port.get("name") or "", protocol)
         for frontend, local in _frontends(service, port, node):
             chosen = usable(found, only_node=node.name if local else "")
@@ -80,15 +89,16 @@ def host_port_elements(pod: Object, node: NodeFacts) -> Elements:
 def host_ports(pod: Object) -> list[tuple[str, int, Endpoint]]:
     """(protocol, hostPort, where it leads) of a pod that has an address and has not ended."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    ip = status.get("podIP")
-    if spec.get("hostNetwork") or not ip or status.get("phase") in ("Succeeded", "Failed"):
+    ip = str(status.get("podIP"))
+    if spec.get("hostNetwork") or not is_ipv4(ip) or status.get("phase") in ("Succeeded", "Failed"):
         return []
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     return [
         (port.get("protocol") or "TCP", port["hostPort"], Endpoint(ip, port["containerPort"]))
         for container in containers
         for port in container.get("ports") or ()
-        if port.get("hostPort")
+        if is_port(port.get("hostPort")) and is_port(port.get("containerPort"))
+        if (port.get("protocol") or "TCP") in PROTOCOLS
     ]
 
 
@@ -120,11 +130,11 @@ def _frontends(service: Object, port: Object, node: NodeFacts) -> Iterator[tuple
     spec = service["spec"]
     protocol = (port.get("protocol") or "TCP").lower()
     number = port["port"]
-    if spec["clusterIP"] not in node.own_addresses and _is_ipv4(spec["clusterIP"]):
+    if spec["clusterIP"] not in node.own_addresses and is_ipv4(spec["clusterIP"]):
         local = spec.get("internalTrafficPolicy") == "Local"
         yield Frontend(spec["clusterIP"], protocol, number), local
     local = spec.get("externalTrafficPolicy") == "Local"
-    if port.get("nodePort"):
+    if is_port(port.get("nodePort")):
         yield Frontend(node.ip, protocol, port["nodePort"]), local
     for address in _external_addresses(service):
         yield Frontend(address, protocol, number), local
@@ -136,19 +146,11 @@ def _external_addresses(service: Object) -> list[str]:
     status = service.get("status") or {}
     ingress = (status.get("loadBalancer") or {}).get("ingress") or ()
     balanced = [entry["ip"] for entry in ingress if entry.get("ip") and _is_vip(entry)]
-    return [ip for ip in [*(service["spec"].get("externalIPs") or ()), *balanced] if _is_ipv4(ip)]
+    return [ip for ip in [*(service["spec"].get("externalIPs") or ()), *balanced] if is_ipv4(ip)]
 
 
 def _is_vip(entry: Object) -> bool:
     return bool(entry.get("ipMode", "VIP") == "VIP")
-
-
-def _is_ipv4(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _sticky_seconds(spec: Object) -> int:
