@@ -271,6 +271,32 @@ async def test_a_quota_holds_for_objects_created_at_the_same_time(cluster: TestC
     assert cluster.store.count(SECRETS.bucket) == 3
 
 
+async def test_a_quota_says_what_is_used(cluster: TestCluster) -> None:
+    quotas = kind("v1", "ResourceQuota")
+    await quota(cluster, pods="5", requests_cpu="2")
+    watched = cluster.client.watch(quotas, "default", resource_version="0")
+
+    async def until(used: dict[str, str]) -> dict[str, Any]:
+        async for event in watched:
+            status: dict[str, Any] = event.object.get("status") or {}
+            if status.get("used") == used:
+                return status
+        raise AssertionError("the watch ended")
+
+    status = await until({"pods": "0", "requests.cpu": "0"})
+    assert status["hard"] == {"pods": "5", "requests.cpu": "2"}
+    await cluster.client.create(PODS, asking("a", requests={"cpu": "300m"}), "default")
+    await until({"pods": "1", "requests.cpu": "300m"})
+    ended = {"status": {"phase": "Succeeded"}}
+    await cluster.client.patch(PODS, "a", ended, "default", subresource="status")
+    await until({"pods": "0", "requests.cpu": "0"})
+    change = {"spec": {"hard": {"requests.cpu": None, "count/secrets": "9"}}}
+    await cluster.client.patch(quotas, "q", change, "default")
+    await until({"pods": "0", "count/secrets": "0"})
+    await cluster.client.create(SECRETS, {"metadata": {"name": "s"}}, "default")
+    await until({"pods": "0", "count/secrets": "1"})
+
+
 # -- PodSecurity -----------------------------------------------------------------------------------
 async def test_a_namespace_enforces_its_security_level(cluster: TestCluster) -> None:
     await namespace(cluster, "tight", **{"pod-security.kubernetes.io/enforce": "restricted"})

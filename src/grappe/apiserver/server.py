@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
+from grappe.apiserver.admission.quota_counter import QuotaCounter
+from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
@@ -86,7 +88,9 @@ class ApiServer:
             },
             f"127.0.0.1:{config.port}",
         )
-        self._admission = Chain(default_plugins(store, clock, self._access))
+        counter = QuotaCounter(store)
+        self._quotas = QuotaStatus(store, counter)
+        self._admission = Chain(default_plugins(store, self._access, counter))
         self._allocators = Allocators(config.service_cidr)
         self._registry = Registry(
             Backend(
@@ -114,6 +118,7 @@ class ApiServer:
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._signer.start(loopback)
+        self._quotas.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
         self._expiry = asyncio.create_task(
             EventExpiry(self._store, self._clock).run(), name="event expiry"
@@ -131,6 +136,7 @@ class ApiServer:
         if self._keeper is not None:
             await self._keeper.stop()
         await self._signer.stop()
+        await self._quotas.stop()
         await self._custom.stop()
         await self._access.stop()
 

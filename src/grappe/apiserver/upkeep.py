@@ -16,6 +16,7 @@ from grappe.store.interface import Subscription
 log = logging.getLogger("grappe.apiserver")
 
 _RETRY = 1.0  # seconds until what was refused is tried again
+_OVERTAKEN = 0.05  # the same, when somebody else was quicker
 
 
 class Upkeep:
@@ -56,6 +57,12 @@ class Upkeep:
                 try:
                     await self._work(key)
                 except ApiError as error:
-                    if error.code != 404:
-                        log.warning("%s %s: %s", self._name, key, error)
-                        asyncio.get_running_loop().call_later(_RETRY, self.look_at, [key])
+                    self._again(key, error)
+
+    def _again(self, key: str, error: ApiError) -> None:
+        if error.code == 404:  # gone by now
+            return
+        if error.code != 409:
+            log.warning("%s %s: %s", self._name, key, error)
+        wait = _OVERTAKEN if error.code == 409 else _RETRY
+        asyncio.get_running_loop().call_later(wait, self.look_at, [key])

@@ -15,6 +15,7 @@ from grappe.apiserver.admission.node_restriction import NodeRestriction
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
 from grappe.apiserver.admission.priority import Priority
+from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.rbac_escalation import RbacEscalation
 from grappe.apiserver.admission.resource_quota import ResourceQuota
 from grappe.apiserver.admission.runtime_class import RuntimeClass
@@ -22,11 +23,10 @@ from grappe.apiserver.admission.service_account import ServiceAccount
 from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.registry.interface import AdmissionRequest
-from grappe.base.clock import Clock
 from grappe.store.interface import Store
 
 
-def default_plugins(store: Store, clock: Clock, access: Access) -> list[Plugin]:
+def default_plugins(store: Store, access: Access, counter: QuotaCounter) -> list[Plugin]:
     """The plugins a Kubernetes API server has on by default, in their order. Those that ask
     webhooks and policies belong before ResourceQuota."""
     live = Live(store)
@@ -44,7 +44,7 @@ def default_plugins(store: Store, clock: Clock, access: Access) -> list[Plugin]:
         CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
         RbacEscalation(live, access.authorizer, access.rbac),
-        ResourceQuota(live),
+        ResourceQuota(live, counter),
     ]
 
 
