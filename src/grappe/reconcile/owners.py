@@ -36,11 +36,6 @@ def controller_of(obj: Object) -> Object | None:
     return None
 
 
-def is_controlled_by(obj: Object, owner: Object) -> bool:
-    reference = controller_of(obj)
-    return reference is not None and reference["uid"] == owner["metadata"]["uid"]
-
-
 def controller_uid(obj: Object) -> Iterable[str]:
     """An informer's index function: objects by the uid of the owner that manages them."""
     reference = controller_of(obj)

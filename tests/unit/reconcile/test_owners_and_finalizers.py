@@ -21,8 +21,7 @@ def test_the_reference_names_the_owner_and_is_recognised():
         {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "u1",
          "controller": True, "blockOwnerDeletion": True}
     ]  # fmt: skip
-    assert owners.is_controlled_by(child, owner)
-    assert not owners.is_controlled_by(child, config_map("owner", uid="u2"))
+    assert owners.controller_of(child)["uid"] == "u1"
     assert list(owners.controller_uid(child)) == ["u1"]
 
 
