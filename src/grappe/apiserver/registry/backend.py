@@ -64,8 +64,3 @@ class Call:
 def key_of(served: ServedResource, namespace: str, name: str) -> str:
     """The store's key of an object."""
     return f"{namespace}/{name}" if served.resource.namespaced else name
-
-
-def name_of(obj: Object) -> str:
-    name = obj["metadata"].get("name")
-    return str(name) if name else ""

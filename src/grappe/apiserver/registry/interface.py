@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from grappe.api import Object
 from grappe.api.resources import Resource
-from grappe.apiserver.http.messages import Request, Response, User
+from grappe.apiserver.http.messages import User
 
 if TYPE_CHECKING:
     from grappe.api.schema import Schema
@@ -122,18 +122,6 @@ class AdmissionRequest:
     warnings: list[str] = field(default_factory=list)
 
 
-class Authentication(Protocol):
-    def authenticate(self, request: Request) -> User:
-        """Who asks (an anonymous user where that is allowed); ApiError 401."""
-        ...
-
-
-class Authorization(Protocol):
-    def authorize(self, user: User, info: RequestInfo) -> None:
-        """Return if allowed; ApiError 403 with Kubernetes' message."""
-        ...
-
-
 class Admission(Protocol):
     """Both raise ApiError to refuse. They are called without a suspension before the write when
     they themselves do not suspend, so that what they counted still holds when it is queued."""
@@ -144,12 +132,6 @@ class Admission(Protocol):
 
     async def validate(self, request: AdmissionRequest) -> None:
         """Second phase, after the object was validated: may only refuse (quota…)."""
-        ...
-
-
-class Discovery(Protocol):
-    def answer(self, request: Request) -> Response | None:
-        """`/api`, `/apis…`, `/version`, `/openapi/…`; None: the path is not discovery's."""
         ...
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from grappe.api import Object
 from grappe.api.errors import (
     OBJECT_MODIFIED,
-    ApiError,
     Cause,
     bad_request,
     conflict,
@@ -121,7 +120,8 @@ def check_precondition(
     name = live["name"]
     uid = metadata.get("uid")
     if uid and uid != live["uid"]:
-        raise precondition_failed(resource, name, "UID", uid, live["uid"])
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['uid']}"
+        raise conflict(resource.plural, name, why, resource.group)
     version = metadata.get("resourceVersion")
     if version in (None, "", "0"):
         if not unconditional:
@@ -130,18 +130,6 @@ def check_precondition(
             raise invalid(resource.plural, name, [cause], resource.group)
     elif version != live["resourceVersion"]:
         raise conflict(resource.plural, name, OBJECT_MODIFIED, resource.group)
-
-
-def missing_for_version(resource: Resource, name: str) -> ApiError:
-    """An apply that names a resource version may not create."""
-    return conflict(resource.plural, name, OBJECT_MODIFIED, resource.group)
-
-
-def precondition_failed(
-    resource: Resource, name: str, what: str, wanted: str, found: str
-) -> ApiError:
-    why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
-    return conflict(resource.plural, name, why, resource.group)
 
 
 def forbid_new_finalizers(new: Object, old: Object, resource: Resource) -> None:

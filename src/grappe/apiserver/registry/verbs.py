@@ -8,7 +8,13 @@ import orjson
 
 from grappe.api import Object
 from grappe.api.apply import apply
-from grappe.api.errors import bad_request, method_not_allowed, unsupported_media_type
+from grappe.api.errors import (
+    OBJECT_MODIFIED,
+    bad_request,
+    conflict,
+    method_not_allowed,
+    unsupported_media_type,
+)
 from grappe.api.patch import json_patch, merge_patch, strategic_merge_patch
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
@@ -183,7 +189,7 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
 
     if backend.store.latest(served.bucket, call.key) is None and not subresource:
         if version:
-            raise rules.missing_for_version(resource, call.info.name)
+            raise conflict(resource.plural, call.info.name, OBJECT_MODIFIED, resource.group)
         return await create_object(backend, call, merged(None), options, applied=True)
     return await update_object(
         backend, call, merged, options, subresource=subresource, retry=True, applied=True
