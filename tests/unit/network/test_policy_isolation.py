@@ -146,11 +146,12 @@ def test_ports(port: dict[str, Any], expected: str) -> None:
     [{"protocol": "TCP return"}, {"port": 0}, {"port": 70000}, {"port": 80, "endPort": 79}],
     ids=str,
 )
-def test_ports_that_are_none_are_refused_before_they_reach_the_kernel(
+def test_a_rule_with_ports_that_are_none_allows_nothing_and_spoils_no_other(
     port: dict[str, Any],
 ) -> None:
-    with pytest.raises(ValueError):
-        computed(policy(ingress=[{"ports": [port]}]))
+    spoilt = policy(ingress=[{"ports": [port]}, {"ports": [{"port": 80}]}])
+    assert rules("ingress", spoilt) == ["tcp dport 80 return", "drop"]
+    assert list(computed(spoilt).faults) == ["a/p"]
 
 
 def test_a_named_port_is_each_pods_own_number() -> None:

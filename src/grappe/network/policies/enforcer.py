@@ -32,6 +32,7 @@ class PolicyEnforcer:
         self._machine = machine
         self._nft = nft
         self._policies = Informer(client, NETWORK_POLICIES)
+        self._faults: dict[str, str] = {}
         self._wake = asyncio.Event()
         self.enforced = asyncio.Event()
         """Set while the kernel holds all that is known."""
@@ -64,6 +65,7 @@ class PolicyEnforcer:
                 pause = VERIFY_SECONDS
                 try:
                     wanted = isolation(self._policies.list(), pods.list(), namespaces.list())
+                    self._tell(wanted.faults)
                     if self._nft.disturbances() != undisturbed:
                         written = None
                     self._write(written, wanted)
@@ -78,6 +80,12 @@ class PolicyEnforcer:
                     await asyncio.sleep(GATHER_SECONDS)
                 except TimeoutError:
                     pass
+
+    def _tell(self, faults: dict[str, str]) -> None:
+        for policy, why in faults.items():
+            if self._faults.get(policy) != why:
+                log.error("a rule of network policy %s allows nothing: %s", policy, why)
+        self._faults = faults
 
     def _write(self, written: Isolation | None, wanted: Isolation) -> None:
         text = ruleset.change(written, wanted) if written is not None else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from grappe.api import Object
+from grappe.api.errors import ApiError
 from grappe.api.selectors import label_selector_from_object
 from grappe.network.services.endpoints import PROTOCOLS, is_ipv4, is_port
 
@@ -27,7 +28,8 @@ class Isolation:
 
     `chains` are lists of rules that accept by `return`; `peers` sets of addresses; `ports` sets of
     `address . port` (a named port is another number on each pod); `pods` says for a direction
-    which chain an address goes through.
+    which chain an address goes through. `faults` are rules nobody understands, by policy: they
+    allow nothing.
     """
 
     chains: dict[str, list[str]] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Isolation:
     pods: dict[Direction, dict[str, str]] = field(
         default_factory=lambda: {"ingress": {}, "egress": {}}
     )
+    faults: dict[str, str] = field(default_factory=dict)
 
 
 class _Pod(NamedTuple):
@@ -113,7 +116,10 @@ class _Builder:
         for policy in policies:
             namespace = policy["metadata"]["namespace"]
             for rule in policy["spec"].get(direction) or ():
-                rules += self._rules(rule, namespace, direction)
+                try:
+                    rules += self._rules(rule, namespace, direction)
+                except (ValueError, ApiError) as error:
+                    self.result.faults["/".join(_name_of(policy))] = str(error)
         self.result.chains[chain] = [*dict.fromkeys(rules), "drop"]
 
     def _rules(self, rule: Object, namespace: str, direction: Direction) -> list[str]:
