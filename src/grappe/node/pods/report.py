@@ -164,8 +164,9 @@ def difference(known: Object, wanted: Object) -> Object:
             if changed := _conditions(plain_known, plain):
                 patch[key] = changed
         elif _plain(known.get(key)) != _plain(value):
-            patch[key] = [{"$patch": "replace"}, *value] if key in _REPLACED else value
-    for key in ("reason", "message", "podIP", "podIPs"):
+            replaces = key in _REPLACED and known.get(key)
+            patch[key] = [{"$patch": "replace"}, *value] if replaces else value
+    for key in ("reason", "message"):
         if known.get(key) and key not in wanted:
             patch[key] = None
     return patch

@@ -291,9 +291,10 @@ def pod_status(
     if generation := pod["metadata"].get("generation"):
         out["observedGeneration"] = generation
     out["hostIP"], out["hostIPs"] = host_ip, [{"ip": host_ip}]
-    ips: tuple[str, ...] = ()
-    if snapshot.current is not None:
-        ips = (host_ip,) if snapshot.current.host_network else snapshot.current.ips
+    ips = [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or ()]
+    # A pod whose sandbox has ended keeps the address it had.
+    if snapshot.current is not None and snapshot.current.ready:
+        ips = [host_ip] if snapshot.current.host_network else [*snapshot.current.ips]
     if ips:
         out["podIP"], out["podIPs"] = ips[0], [{"ip": ip} for ip in ips]
     out["startTime"] = start_time

@@ -100,15 +100,20 @@ class Prober:
         ip: str,
     ) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(settings.initial_delay)
         verdict = self._verdicts[status.id, kind]
-        if kind != "startup":
-            await self._startup(status.id).wait()
-        elif verdict.good:
+        if kind == "startup" and verdict.good:
             self._startup(status.id).set()
             return
-        early = early_delays(settings) if kind != "liveness" and not verdict.good else []
+        await asyncio.sleep(settings.initial_delay)
+        if kind != "startup":
+            await self._startup(status.id).wait()
+        early: list[float] = []
         counted = loop.time()
+        if kind == "liveness" and not settings.initial_delay:
+            await asyncio.sleep(settings.period)
+        elif kind != "liveness" and not verdict.good:
+            early = early_delays(settings)
+            counted += settings.period
         while True:
             try:
                 result = await self._once(kind, probe, declared, status, ip)

@@ -11,7 +11,7 @@ from grappe.node.pods.report import difference
 from grappe.node.pods.snapshot import Snapshot, Stop
 from grappe.node.pods.status import pod_status
 
-from .worlds import NOW, pod, snapshot, snapshots, status
+from .worlds import NOW, pod, sandbox, snapshot, snapshots, status
 
 
 def made(snap: Snapshot, *, over: bool = False, initialized: bool = True, **more: object) -> Object:
@@ -78,6 +78,14 @@ def test_a_running_pod() -> None:
     assert found["podIPs"] == [{"ip": "10.0.0.1"}]
     assert found["containerStatuses"][0]["containerID"] == "containerd://c0-0"
     assert condition(found, "Ready")["observedGeneration"] == 1
+
+
+def test_an_ended_pod_keeps_its_address() -> None:
+    of = pod(policy="Never")
+    of["status"] = {"podIPs": [{"ip": "10.0.0.7"}]}
+    ended = {"c0": (status("c0", "exited"),)}
+    found = made(snapshot(of, ended, sandboxes=(sandbox(ready=False),)), over=True)
+    assert found["podIP"] == "10.0.0.7"
 
 
 def test_a_crashing_container_shows_its_last_end() -> None:

@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grappe.node.pods.spec import Declared
 from grappe.node.probes.handlers import attempt
+from grappe.node.probes.prober import Prober
 from grappe.node.probes.threshold import Settings, Verdict, early_delays
-from grappe.node.runtime.interface import ExecResult
+from grappe.node.runtime.interface import ContainerStatus, ExecResult
 
+CONTAINER = ContainerStatus(
+    *("id", "sandbox", "c", 0, "running", 0.0, 0.0, 0.0, 0, "", "", "", "", "", {}, {})
+)
 SETTINGS = Settings.of({"successThreshold": 2, "failureThreshold": 3})
 
 
@@ -118,3 +123,57 @@ async def test_exec_succeeds_by_its_exit_code() -> None:
 
 async def test_a_named_port_that_is_not_there_is_told() -> None:
     assert await probe({"tcpSocket": {"port": "nope"}}) == (False, "couldn't find port: nope")
+
+
+class Counting:
+    """A runtime whose containers answer probes as the test says."""
+
+    def __init__(self) -> None:
+        self.answer = False
+        self.asked = 0
+
+    def network_probe(self, container_id: str, probe: str) -> bool:
+        self.asked += 1
+        return self.answer
+
+
+async def test_a_container_becomes_ready_long_before_its_first_period_ends() -> None:
+    runtime, told, changes = Counting(), [], asyncio.Event()
+    prober = Prober(runtime, changes.set, lambda *event: told.append(event))  # type: ignore[arg-type]
+    declared = Declared("main", {"name": "c", "readinessProbe": {"periodSeconds": 600}})
+    prober.watch(declared, CONTAINER, "127.0.0.1", started=False, ready=False)
+    async with asyncio.timeout(5):
+        while runtime.asked < 2:
+            await asyncio.sleep(0.01)
+        assert not prober.is_ready(declared, CONTAINER.id)
+        runtime.answer = True
+        await changes.wait()
+    assert prober.is_ready(declared, CONTAINER.id)
+    assert told == []  # what failed early was no failure
+    await prober.close()
+
+
+async def test_liveness_waits_for_startup_and_then_reports_its_failures() -> None:
+    runtime, told, changes = Counting(), [], asyncio.Event()
+    prober = Prober(runtime, changes.set, lambda *event: told.append(event))  # type: ignore[arg-type]
+    probe = {"periodSeconds": 1, "failureThreshold": 1}
+    declared = Declared(
+        "main", {"name": "c", "livenessProbe": probe, "startupProbe": {"periodSeconds": 1}}
+    )
+    prober.watch(declared, CONTAINER, "127.0.0.1", started=False, ready=False)
+    async with asyncio.timeout(5):
+        while runtime.asked < 2:
+            await asyncio.sleep(0.01)
+        assert prober.failed == {}
+        runtime.answer = True
+        await changes.wait()
+        assert prober.is_started(declared, CONTAINER.id)
+        runtime.answer = False
+        while not prober.failed:
+            changes.clear()
+            await changes.wait()
+    assert prober.failed == {CONTAINER.id: "liveness"}
+    assert told[0][1:] == ("Unhealthy", "Liveness probe failed: the simulation says so")
+    prober.keep(set())
+    assert prober.failed == {}
+    await prober.close()
