@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -13,8 +14,6 @@ from tests.cluster.api_requests import (
     deployment,
     pod,
 )
-
-from grappe.testing.cluster import TestCluster
 
 
 async def test_a_new_object_gets_what_the_server_decides(cluster: TestCluster) -> None:
@@ -64,6 +63,14 @@ async def test_an_object_without_a_name_is_invalid(cluster: TestCluster) -> None
     assert reply.message == (
         'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required'
     )
+
+
+async def test_an_object_that_was_read_is_not_created_again(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))).body
+    made["metadata"]["name"] = "b"
+    reply = await ask(cluster, "POST", CONFIG_MAPS, made)
+    assert reply.status == 400
+    assert reply.message == "resourceVersion should not be set on objects to be created"
 
 
 async def test_a_bad_name_is_invalid(cluster: TestCluster) -> None:
@@ -208,6 +215,7 @@ async def test_what_nobody_serves_is_not_found(cluster: TestCluster) -> None:
         "/api/v1/namespaces/default/things",
         "/nowhere",
         f"{PODS}/a/nothing",
+        f"{PODS}/a/log/more",
     ):
         reply = await ask(cluster, "GET", path)
         assert (reply.status, reply.body["reason"]) == (404, "NotFound"), path

@@ -84,6 +84,8 @@ class Registry:
         backend, info = self._backend, call.info
         if info.subresource not in call.served.resource.subresources:
             raise path_not_found()
+        if info.tail and info.subresource != "proxy":
+            raise path_not_found()
         match (info.subresource, info.verb):
             case ("status" | "approval" | "ephemeralcontainers" | "resize", "get"):
                 return reading.get(backend, call)

@@ -76,8 +76,10 @@ def check_name(obj: Object, resource: Resource, namespace: str, name: str) -> No
 
 
 def stamp_new(obj: Object, uid: str, now: str) -> None:
-    """Give a new object what the server decides."""
+    """Give a new object what the server decides; ApiError 400 when it claims to be an old one."""
     metadata = obj["metadata"]
+    if metadata.get("resourceVersion") not in (None, "", "0"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
     for name in _SERVER_OWNED:
         metadata.pop(name, None)
     metadata["uid"] = uid
