@@ -22,6 +22,11 @@ _PROGRAMS = {
     "ip": "iproute2",
     "git": "git",
 }
+_OPTIONAL = {
+    "slirp4netns": ("slirp4netns", "pods cannot reach other machines"),
+    "conntrack": ("conntrack", "UDP clients notice late that an endpoint is gone"),
+}
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _CNI_DIRS = ("/usr/lib/cni", "/opt/cni/bin")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -36,10 +41,13 @@ class Finding:
     fix: str = ""
 
 
+def _find(program: str) -> str | None:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":" + _SYSTEM_PATH)
+
+
 def missing_programs() -> list[tuple[str, str]]:
     """(program, Debian package) of what a real node needs and this machine does not have."""
-    path = os.environ.get("PATH", "") + ":" + _SYSTEM_PATH
-    missing = [(p, package) for p, package in _PROGRAMS.items() if not shutil.which(p, path=path)]
+    missing = [(p, package) for p, package in _PROGRAMS.items() if not _find(p)]
     if not any((Path(d) / "bridge").exists() for d in _CNI_DIRS):
         missing.append(("the CNI plugins", "containernetworking-plugins"))
     return missing
@@ -55,6 +63,16 @@ def _programs() -> Finding:
         "missing: " + ", ".join(p for p, _ in missing),
         "apt-get install " + " ".join(sorted({package for _, package in missing})),
     )
+
+
+def _optional() -> Finding:
+    lost = {package: loss for p, (package, loss) in _OPTIONAL.items() if not _find(p)}
+    if not _CERTIFICATES.exists():
+        lost["ca-certificates"] = "Git over https trusts nobody"
+    if not lost:
+        return Finding("optional", True, "slirp4netns, conntrack and ca-certificates are here")
+    told = "; ".join(f"without {package} {loss}" for package, loss in lost.items())
+    return Finding("optional", True, told, "apt-get install " + " ".join(lost))
 
 
 def _privileges() -> Finding:
@@ -102,7 +120,7 @@ def _kubectl() -> Finding:
 
 
 def _of_machine() -> list[Callable[[], Finding]]:
-    return [_programs, _privileges, _cgroups, _kubectl]
+    return [_programs, _optional, _privileges, _cgroups, _kubectl]
 
 
 def _of_cluster(config: ClusterConfig) -> Iterator[Finding]:
@@ -116,9 +134,12 @@ def _of_cluster(config: ClusterConfig) -> Iterator[Finding]:
         yield Finding("cluster", False, *problem.split("; ", 1))
     if not report["problems"]:
         yield Finding("cluster", True, f"{config.name} is running and well")
-    if not config.simulate and os.geteuid() == 0:
-        from grappe.network import namespace
+    if not config.simulate and os.geteuid() == 0 and report["state"] != "stopped":
+        from grappe.network import egress, namespace
 
+        if egress.running(config) is None:
+            how = "" if egress.available() else " (apt-get install slirp4netns opens the way out)"
+            yield Finding("egress", True, f"pods reach this machine only{how}")
         for problem in namespace.problems(config):
             yield Finding(
                 "network", False, problem, "grappe down and grappe up make the network anew"

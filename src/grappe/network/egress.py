@@ -18,12 +18,11 @@ import ipaddress
 import logging
 import os
 import select
-import shutil
 import signal
 from pathlib import Path
 
 from grappe.base.config import ClusterConfig
-from grappe.network import netns
+from grappe.network import netns, programs
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 def available() -> bool:
     """Whether this machine can do it."""
-    return shutil.which(PROGRAM) is not None and os.path.exists("/dev/net/tun")
+    return programs.find(PROGRAM) is not None and os.path.exists("/dev/net/tun")
 
 
 def cidr(config: ClusterConfig) -> str:
@@ -96,8 +95,8 @@ def start(config: ClusterConfig, host_netns_fd: int) -> int:
     output = config.log_dir / "egress.log"
     try:
         with netns.inside(host_netns_fd):
-            pid = os.posix_spawnp(
-                PROGRAM,
+            pid = os.posix_spawn(
+                programs.require(PROGRAM, PROGRAM),
                 command(config, _READY_FD),
                 os.environ,
                 file_actions=[

@@ -5,13 +5,14 @@ A netlink library would stay resident in a process that needs it for millisecond
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from grappe.base.errors import GrappeError, UserError
-from grappe.network import netns
+from grappe.base.errors import GrappeError
+from grappe.network import netns, programs
 
 
 class IpError(GrappeError):
@@ -19,15 +20,9 @@ class IpError(GrappeError):
 
 
 def _run(arguments: Sequence[str], stdin: str, fd: int | None) -> str:
-    command = ["ip", *arguments]
-    try:
-        if fd is None:
-            done = subprocess.run(command, input=stdin, capture_output=True, text=True)
-        else:
-            with netns.inside(fd):
-                done = subprocess.run(command, input=stdin, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise UserError("the command `ip` is missing", "apt-get install iproute2") from None
+    command = [programs.require("ip", "iproute2"), *arguments]
+    with contextlib.nullcontext() if fd is None else netns.inside(fd):
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         raise IpError(done.stderr.strip() or f"ip {' '.join(arguments)}: exit {done.returncode}")
     return done.stdout

@@ -16,7 +16,7 @@ import struct
 import subprocess
 
 from grappe.base.errors import GrappeError, UserError
-from grappe.network import netns
+from grappe.network import netns, programs
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _NETLINK_NETFILTER = 12
@@ -74,13 +74,9 @@ class Nft:
     def run_apart(self, text: str) -> None:
         """As `run`, by a process of its own."""
         self.disturbances()
-        try:
-            with netns.inside(self._home):
-                done = subprocess.run(
-                    ["nft", "-f", "-"], input=text, capture_output=True, text=True
-                )
-        except FileNotFoundError:
-            raise UserError("the command `nft` is missing", "apt-get install nftables") from None
+        command = [programs.require("nft", "nftables"), "-f", "-"]
+        with netns.inside(self._home):
+            done = subprocess.run(command, input=text, capture_output=True, text=True)
         if done.returncode != 0:
             raise NftError(done.stderr.strip() or f"nft ended with {done.returncode}")
         self._own_generation = self._generation()

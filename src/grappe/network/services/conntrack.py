@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from grappe.network import programs
 from grappe.network.services.table import Change, Element
 
 log = logging.getLogger(__name__)
@@ -56,15 +57,15 @@ def stale_flows(changes: Mapping[Element, Change]) -> set[StaleFlows]:
 
 async def forget(flows: Iterable[StaleFlows]) -> None:
     """Delete the flows in the namespace of this process; never raises for what is not there."""
+    program = programs.find("conntrack")
+    if program is None:
+        log.warning("conntrack is not installed: old UDP flows keep their endpoint")
+        return
     for flow in flows:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                "conntrack",
-                *flow.arguments(),
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-        except FileNotFoundError:
-            log.warning("conntrack is not installed: old UDP flows keep their endpoint")
-            return
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *flow.arguments(),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         await process.wait()
