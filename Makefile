@@ -11,11 +11,12 @@ setup: .venv/.ready
 	GRAPPE_SETUP_DEV=1 ./grappe --version
 	touch $@
 
-check: setup            ## lint, types, layers, dead links
+check: setup            ## lint, types, layers, locked requirements, dead links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_lock.py --check
 	$(BIN)/python tools/check_links.py
 
 test: setup             ## every test this machine can run

@@ -27,6 +27,7 @@ _OPTIONAL = {
     "conntrack": ("conntrack", "UDP clients notice late that an endpoint is gone"),
 }
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_CGROUPS = Path("/sys/fs/cgroup")
 _CNI_DIRS = ("/usr/lib/cni", "/opt/cni/bin")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -84,11 +85,10 @@ def _privileges() -> Finding:
 
 
 def _cgroups() -> Finding:
-    v2 = Path("/sys/fs/cgroup/cgroup.controllers")
-    if v2.exists():
+    if (_CGROUPS / "cgroup.controllers").exists():
         return Finding("cgroups", True, "version 2")
     needed = ("cpu", "memory", "pids")
-    missing = [c for c in needed if not (Path("/sys/fs/cgroup") / c).is_dir()]
+    missing = [c for c in needed if not (_CGROUPS / c).is_dir()]
     if missing:
         return Finding(
             "cgroups",
