@@ -10,6 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
+from grappe.api.errors import ApiError
 from grappe.apiserver import pki
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.http.server import serve
@@ -86,6 +87,9 @@ def main() -> None:
         uvloop.run(run(ClusterConfig.load(Path(sys.argv[1]))))
     except UserError as error:
         log.error("%s; %s", error.message, error.fix)
+        sys.exit(1)
+    except ApiError as error:  # what every cluster has cannot be made: the disk refuses
+        log.error("cannot start: %s", error.message)
         sys.exit(1)
 
 
