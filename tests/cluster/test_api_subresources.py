@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
 
 MERGE = {"content-type": "application/merge-patch+json"}
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
@@ -48,6 +48,7 @@ async def test_a_pod_is_bound_once(cluster: TestCluster) -> None:
     assert (reply.status, reply.body["status"]) == (201, "Success")
     found = (await ask(cluster, "GET", f"{PODS}/a")).body
     assert found["spec"]["nodeName"] == "n1"
+    assert found["metadata"]["generation"] == 1
     (condition,) = found["status"]["conditions"]
     assert (condition["type"], condition["status"]) == ("PodScheduled", "True")
     again = await ask(cluster, "POST", f"{PODS}/a/binding", binding)
