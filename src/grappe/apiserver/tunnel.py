@@ -37,7 +37,8 @@ _TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 def kubelet_tunnel(
     tls: ssl.SSLContext | None, host: str, port: int, path_and_query: str, request: Request
 ) -> Tunnel:
-    """A tunnel to `host:port`, without TLS if there is none, that begins with `request`, sent to `path_and_query`.
+    """A tunnel to `host:port` (over TLS if given) that begins with `request`, sent to
+    `path_and_query`.
 
     An upgrade stays an upgrade; any other answer is passed on whole and ends the connection.
     Raises ApiError 400 for a path that cannot stand in a request line; connecting raises
