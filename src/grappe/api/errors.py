@@ -169,16 +169,6 @@ def too_large(message: str) -> ApiError:
     return ApiError(413, "RequestEntityTooLarge", message)
 
 
-def too_many_requests(message: str, retry_after: int) -> ApiError:
-    return ApiError(
-        429,
-        "TooManyRequests",
-        message,
-        {"retryAfterSeconds": retry_after},
-        [("Retry-After", str(retry_after))],
-    )
-
-
 def internal(message: str) -> ApiError:
     return ApiError(
         500,

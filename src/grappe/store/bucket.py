@@ -81,10 +81,6 @@ class Bucket:
         found.reverse()
         return found
 
-    def history_length(self) -> int:
-        """How many events are kept."""
-        return len(self._history)
-
     # -- writing ---------------------------------------------------------------------------------
     def apply(self, event: Event) -> None:
         """Make a committed event the newest state."""

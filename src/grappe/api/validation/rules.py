@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from grappe.api import Object, names, quantity
-from grappe.api.causes import duplicate, forbidden, invalid, not_supported, required
+from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 
 Causes = Iterator[Cause]
@@ -114,15 +114,6 @@ def amount(value: Any, at: str) -> Causes:
         return
     if parsed < 0:
         yield invalid(at, str(value), "must be greater than or equal to 0")
-
-
-def unique(items: Iterable[Any], at: Callable[[int], str]) -> Causes:
-    """No value twice; `at` gives the path of the i-th."""
-    seen = set()
-    for i, item in enumerate(items):
-        if item in seen:
-            yield duplicate(at(i), item)
-        seen.add(item)
 
 
 def immutable(new: Any, old: Any, at: str) -> Causes:

@@ -36,9 +36,6 @@ class Reviews:
             "SelfSubjectRulesReview": self._self_subject_rules_review,
         }
 
-    def handles(self, kind: str) -> bool:
-        return kind in self._kinds
-
     def create(self, kind: str, obj: Object, user: User, namespace: str) -> Object:
         """`obj` with its status: the answer to POST. ApiError 400 or 422 for a question that
         makes no sense."""
