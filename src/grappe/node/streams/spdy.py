@@ -60,14 +60,6 @@ class SpdyStream:
             await self._connection.send(wire.data(self.id, b"", wire.FIN))
             self._connection.forget(self)
 
-    async def reset(self) -> None:
-        """Give the whole stream up; idempotent."""
-        if not (self._finished and self._ended):
-            self._finished = self._ended = True
-            self._changed.set()
-            await self._connection.send(wire.rst_stream(self.id, wire.CANCEL))
-            self._connection.forget(self)
-
     @property
     def done(self) -> bool:
         return self._ended and self._finished

@@ -11,12 +11,10 @@ import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, PING, GOAWAY, HEADERS, WINDOW_UPDATE = (
-    *(1, 2, 3, 4, 6, 7, 8, 9),
-)
+SYN_STREAM, SYN_REPLY, RST_STREAM, PING, HEADERS, WINDOW_UPDATE = 1, 2, 3, 6, 8, 9
+"""Kinds of control frames (§2.6)."""
 FIN = 1
-MAX_FRAME = 1 << 24
-PROTOCOL_ERROR, REFUSED_STREAM, CANCEL, INTERNAL_ERROR = 1, 3, 5, 6
+"""Flag: the sender's last frame of a stream."""
 
 _WORDS = (
     "options head post put delete trace accept accept-charset accept-encoding accept-language "

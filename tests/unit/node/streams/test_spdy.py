@@ -91,7 +91,7 @@ async def test_a_reset_ends_the_peers_stream(ends) -> None:
     client, server = ends
     opened = await client.open({})
     accepted = await server.accept()
-    await accepted.reset()
+    await server.send(wire.rst_stream(accepted.id, 5))
     assert await opened.read() == b""
     with pytest.raises(ConnectionError):
         await opened.write(b"x")
