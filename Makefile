@@ -1,7 +1,7 @@
 # Every verb of the project. Each target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: setup check test bench docs clean
 

@@ -28,14 +28,18 @@ def command(ctx: click.Context, name: str, delete_after: bool) -> None:
     """
     from grappe.assembly import cluster
     from grappe.cli import delete, up
-    from grappe.cli.demo.story import tell
+    from grappe.cli.demo.story import example_dir, tell, what_next
 
     if os.geteuid() != 0:
         raise UserError(
             "the demo runs real containers, which needs root",
             "sudo ./grappe demo; without root: grappe up --simulate 1",
         )
+    example = example_dir()
     ctx.invoke(up.command, name=name)
-    asyncio.run(tell(cluster.load(name)))
+    config = cluster.load(name)
+    url = asyncio.run(tell(config, example))
     if delete_after:
         ctx.invoke(delete.command, name=name, yes=True)
+    else:
+        what_next(config, url)

@@ -41,12 +41,16 @@ def example_dir() -> Path:
     return path
 
 
-async def tell(config: ClusterConfig) -> None:
-    """Run the whole demo on a running cluster."""
-    example = example_dir()
+def repository_dir(config: ClusterConfig) -> Path:
+    """Where the demo keeps its Git repository."""
+    return config.data_dir / "demo" / "repository"
+
+
+async def tell(config: ClusterConfig, example: Path) -> str:
+    """Run the whole demo on a running cluster; the application's URL on localhost."""
     application: Object = yaml.safe_load((example / "application.yaml").read_text())
     builder = Builder(config.data_dir / "demo" / "build", example)
-    repository = Repository(config.data_dir / "demo" / "repository")
+    repository = Repository(repository_dir(config))
     with step("base image from Debian's packages (mmdebstrap)"):
         await asyncio.to_thread(builder.base)
     with step("application image, version 1 (buildah)"):
@@ -63,7 +67,7 @@ async def tell(config: ClusterConfig) -> None:
         await _heal(client)
     finally:
         await client.close()
-    _what_next(config, repository, urls[1])
+    return urls[1]
 
 
 def _build_and_load(builder: Builder, config: ClusterConfig, version: str) -> None:
@@ -189,12 +193,13 @@ async def _heal(client: Client) -> None:
         await _until(back, "the Deployment is back with two Pods")
 
 
-def _what_next(config: ClusterConfig, repository: Repository, url: str) -> None:
+def what_next(config: ClusterConfig, url: str) -> None:
+    """Say what to try on the cluster that stays up."""
     click.secho("\nThe application runs; the cluster stays up. Try:", bold=True)
     for line in (
         f"curl {url}",
         f"kubectl --context grappe-{config.name} get applications,deployments,pods -A",
-        f"edit {repository.path}/manifests, git commit, and watch",
+        f"edit {repository_dir(config)}/manifests, git commit, and watch",
         f"grappe status --cluster {config.name}",
         f"grappe delete --cluster {config.name}",
     ):
