@@ -22,7 +22,8 @@ from grappe.node.pods.images import Images
 from grappe.node.pods.manager import PodManager
 from grappe.node.references import References
 from grappe.node.registration import Registration, allocatable
-from grappe.node.runtime.interface import Dns, Runtime
+from grappe.node.runtime.config import Dns
+from grappe.node.runtime.interface import Runtime
 from grappe.node.server import KubeletServer
 from grappe.node.settings import NodeSettings
 from grappe.node.volumes.mounter import Mounter

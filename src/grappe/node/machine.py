@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -37,6 +38,52 @@ def _os_image() -> str:
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip('"')
     return "Linux"
+
+
+class Pressures(NamedTuple):
+    """What the machine is short of."""
+
+    memory: bool = False
+    disk: bool = False
+    pids: bool = False
+
+
+_LEAST_MEMORY = 100 << 20
+_LEAST_DISK = 1 << 30
+_LEAST_DISK_SHARE = 0.1
+_LEAST_PIDS_SHARE = 0.1
+
+
+def judge(
+    *, memory_available: int, disk_available: int, disk_size: int, pids: int, pids_most: int
+) -> Pressures:
+    """By the kubelet's thresholds (100 MiB of memory, a tenth of the disk), except that a disk with
+    a GiB left is not full: many a laptop's never has a tenth
+    (https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/)."""
+    least = min(_LEAST_DISK, int(disk_size * _LEAST_DISK_SHARE))
+    return Pressures(
+        memory_available < _LEAST_MEMORY,
+        disk_available < least,
+        pids > pids_most * (1 - _LEAST_PIDS_SHARE),
+    )
+
+
+def pressures(directory: Path) -> Pressures:
+    """Look now. `directory` is on the disk that counts."""
+    disk = os.statvfs(directory)
+    available = [
+        int(line.split()[1]) * 1024
+        for line in _read("/proc/meminfo").splitlines()
+        if line.startswith("MemAvailable:")
+    ]
+    threads = _read("/proc/loadavg").split()[3:4]
+    return judge(
+        memory_available=available[0] if available else _LEAST_MEMORY,
+        disk_available=disk.f_bavail * disk.f_frsize,
+        disk_size=disk.f_blocks * disk.f_frsize,
+        pids=int(threads[0].partition("/")[2]) if threads else 0,
+        pids_most=int(_read("/proc/sys/kernel/pid_max") or 1 << 22),
+    )
 
 
 def inspect(directory: Path) -> Machine:

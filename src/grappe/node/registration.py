@@ -14,7 +14,7 @@ from grappe.api.errors import ApiError
 from grappe.api.resources import LEASES, NODES
 from grappe.base.clock import Clock, rfc3339, rfc3339_micro
 from grappe.client.interface import Client, TransportError
-from grappe.node.machine import Machine
+from grappe.node.machine import Machine, Pressures, pressures
 from grappe.node.runtime.interface import (
     Image,
     Runtime,
@@ -32,11 +32,7 @@ _RENEW_SECONDS = 10.0
 _STATUS_SECONDS = 300.0
 _MOST_IMAGES = 50
 _RESERVED_MEMORY = 100 << 20
-_PRESSURES = (
-    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-)
+_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
 
 def capacity(machine: Machine, settings: NodeSettings) -> dict[str, str]:
@@ -98,15 +94,39 @@ def ready_condition(runtime: Sequence[RuntimeCondition], failure: str) -> Object
     }
 
 
-def conditions(ready: Object, known: Sequence[Object], now: float) -> list[Object]:
+def pressure_conditions(found: Pressures) -> list[Object]:
+    """MemoryPressure, DiskPressure and PIDPressure, in the kubelet's words."""
+    short = {
+        "MemoryPressure": (found.memory, "InsufficientMemory", "insufficient memory available"),
+        "DiskPressure": (found.disk, "DiskPressure", "disk pressure"),
+        "PIDPressure": (found.pids, "InsufficientPID", "insufficient PID available"),
+    }
+    enough = {
+        "MemoryPressure": ("SufficientMemory", "sufficient memory available"),
+        "DiskPressure": ("NoDiskPressure", "no disk pressure"),
+        "PIDPressure": ("SufficientPID", "sufficient PID available"),
+    }
+    out = []
+    for kind, (wrong, *words) in short.items():
+        reason, message = words if wrong else enough[kind]
+        out.append(
+            {
+                "type": kind,
+                "status": "True" if wrong else "False",
+                "reason": f"KubeletHas{reason}",
+                "message": f"kubelet has {message}",
+            }
+        )
+    return out
+
+
+def conditions(
+    ready: Object, short_of: Pressures, known: Sequence[Object], now: float
+) -> list[Object]:
     """All conditions, with the time of the last change kept where there is none."""
     before = {c["type"]: c for c in known}
-    fresh = [
-        {"type": kind, "status": "False", "reason": reason, "message": message}
-        for kind, reason, message in _PRESSURES
-    ]
     out = []
-    for condition in [*fresh, ready]:
+    for condition in [*pressure_conditions(short_of), ready]:
         old = before.get(condition["type"]) or {}
         same = old.get("status") == condition["status"]
         since = old.get("lastTransitionTime") if same else None
@@ -141,6 +161,7 @@ def node_status(
     *,
     kubelet_port: int,
     ready: Object,
+    short_of: Pressures,
     known: Mapping[str, object],
     now: float,
 ) -> Object:
@@ -153,7 +174,7 @@ def node_status(
         ],
         "capacity": capacity(machine, settings),
         "allocatable": allocatable(machine, settings),
-        "conditions": conditions(ready, before if isinstance(before, list) else [], now),
+        "conditions": conditions(ready, short_of, before if isinstance(before, list) else [], now),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet_port}},
         "images": image_list(images),
         "nodeInfo": {
@@ -269,6 +290,7 @@ class Registration:
             images,
             kubelet_port=self._port,
             ready=ready_condition(runtime, failure),
+            short_of=pressures(self._settings.directory),
             known=known,
             now=self._clock.now(),
         )
@@ -322,6 +344,6 @@ def _steady(status: Object) -> Object:
     out["conditions"] = [
         {key: c.get(key) for key in ("type", "status", "reason", "message")}
         for c in status.get("conditions") or ()
-        if c["type"] in {"Ready", *(name for name, _, _ in _PRESSURES)}
+        if c["type"] in {"Ready", *_PRESSURES}
     ]
     return out

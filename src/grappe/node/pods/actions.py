@@ -21,14 +21,8 @@ from grappe.node.pods.security import SecurityError
 from grappe.node.pods.snapshot import Snapshot
 from grappe.node.pods.spec import Declared
 from grappe.node.references import CacheTimeout
-from grappe.node.runtime.interface import (
-    ContainerConfig,
-    ContainerStatus,
-    Image,
-    NotFound,
-    RuntimeFault,
-    SandboxConfig,
-)
+from grappe.node.runtime.config import ContainerConfig, SandboxConfig
+from grappe.node.runtime.interface import ContainerStatus, Image, NotFound, RuntimeFault
 from grappe.node.volumes.payload import MountFault
 
 log = logging.getLogger("grappe.node.pods")
@@ -77,10 +71,10 @@ class Actions:
         )
         return config.sandbox(pod, settings, attempt=attempt, dns=resolver)
 
-    async def create_sandbox(self, pod: Object, attempt: int) -> str:
-        """Raises RuntimeFault or OSError, after telling of it."""
+    async def create_sandbox(self, pod: Object, attempt: int, *, again: bool) -> str:
+        """`again`: the pod had one before. Raises RuntimeFault or OSError, after telling of it."""
         wanted = self.sandbox_config(pod, attempt)
-        if attempt:
+        if again:
             self.tell(
                 pod,
                 "Normal",

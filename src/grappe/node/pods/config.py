@@ -7,17 +7,13 @@ from collections.abc import Mapping, Sequence
 from grappe.api import Object
 from grappe.node.pods import resources, security, spec
 from grappe.node.pods.expansion import expand
+from grappe.node.runtime.config import ContainerConfig, Dns, Mount, PortMapping, SandboxConfig
 from grappe.node.runtime.interface import (
     LABEL_CONTAINER_NAME,
     LABEL_POD_NAME,
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
-    ContainerConfig,
-    Dns,
     Image,
-    Mount,
-    PortMapping,
-    SandboxConfig,
 )
 from grappe.node.settings import NodeSettings
 

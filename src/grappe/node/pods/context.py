@@ -12,7 +12,8 @@ from grappe.node.machine import Machine
 from grappe.node.pods.backoff import BackOff
 from grappe.node.pods.images import Images
 from grappe.node.references import References
-from grappe.node.runtime.interface import Dns, Runtime
+from grappe.node.runtime.config import Dns
+from grappe.node.runtime.interface import Runtime
 from grappe.node.settings import NodeSettings
 from grappe.node.volumes.mounter import Mounter
 from grappe.reconcile.events import Recorder

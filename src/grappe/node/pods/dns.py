@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from grappe.api import Object
 from grappe.node.pods import spec
-from grappe.node.runtime.interface import Dns
+from grappe.node.runtime.config import Dns
 
 _LOOPBACK_STUBS = ("127.", "::1")
 

@@ -10,7 +10,7 @@ from grappe.api import Object
 from grappe.node.pods import dns, spec
 from grappe.node.pods.expansion import expand
 from grappe.node.pods.spec import Declared
-from grappe.node.runtime.interface import Mount
+from grappe.node.runtime.config import Mount
 from grappe.node.settings import NodeSettings
 from grappe.node.volumes.directories import within
 from grappe.node.volumes.mounter import Mounter

@@ -10,7 +10,7 @@ from typing import Literal
 
 from grappe.api import Object, quantity
 from grappe.node.pods import spec
-from grappe.node.runtime.interface import Limits
+from grappe.node.runtime.config import Limits
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 _PERIOD = 100_000

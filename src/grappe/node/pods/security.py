@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from grappe.api import Object
-from grappe.node.runtime.interface import Image, NamespaceMode, Namespaces, SeccompProfile, Security
+from grappe.node.runtime.config import NamespaceMode, Namespaces, SeccompProfile, Security
+from grappe.node.runtime.interface import Image
 
 _MASKED = (
     "/proc/asound",

@@ -215,7 +215,9 @@ class PodWorker:
             # A failed attempt may leave its name reserved in the runtime: never use a number twice.
             attempt = max(plan.create_sandbox, self._next_attempt)
             self._next_attempt = attempt + 1
-            sandbox_id = await self._actions.create_sandbox(self.pod, attempt)
+            sandbox_id = await self._actions.create_sandbox(
+                self.pod, attempt, again=plan.create_sandbox > 0
+            )
             self._noticed(sandbox_id, self.uid)
             return True
         for kill in plan.kill:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from grappe.api import Object
+from grappe.node.runtime.config import ContainerConfig, SandboxConfig
 
 LABEL_POD_NAME = "io.kubernetes.pod.name"
 LABEL_POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -36,125 +36,6 @@ class NotFound(RuntimeFault):
 
 class Unavailable(RuntimeFault):
     """The runtime does not answer; it may come back."""
-
-
-NamespaceMode = Literal["pod", "container", "node", "target"]
-
-
-@dataclass(frozen=True, slots=True)
-class Namespaces:
-    """Which Linux namespaces a sandbox or container lives in. `target` names the container whose
-    process namespace an ephemeral container joins."""
-
-    network: NamespaceMode = "pod"
-    pid: NamespaceMode = "container"
-    ipc: NamespaceMode = "pod"
-    target: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SeccompProfile:
-    """`kind` as in `securityContext.seccompProfile.type`; `path` for Localhost."""
-
-    kind: Literal["RuntimeDefault", "Unconfined", "Localhost"] = "Unconfined"
-    path: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """What a container (or sandbox, for the fields it has) may do."""
-
-    namespaces: Namespaces = field(default_factory=Namespaces)
-    run_as_user: int | None = None
-    run_as_group: int | None = None
-    supplemental_groups: tuple[int, ...] = ()
-    privileged: bool = False
-    read_only_root: bool = False
-    no_new_privileges: bool = False
-    add_capabilities: tuple[str, ...] = ()
-    drop_capabilities: tuple[str, ...] = ()
-    seccomp: SeccompProfile = field(default_factory=SeccompProfile)
-    masked_paths: tuple[str, ...] = ()
-    readonly_paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Linux resources of one container: CFS period and quota in µs, shares, bytes."""
-
-    cpu_period: int = 0
-    cpu_quota: int = 0
-    cpu_shares: int = 0
-    memory_limit: int = 0
-    oom_score_adj: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Dns:
-    """resolv.conf of a pod."""
-
-    servers: tuple[str, ...] = ()
-    searches: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PortMapping:
-    protocol: str
-    container_port: int
-    host_port: int
-    host_ip: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxConfig:
-    """A pod as the runtime sees it. Container log paths are relative to `log_directory`."""
-
-    name: str
-    namespace: str
-    uid: str
-    attempt: int = 0
-    hostname: str = ""
-    log_directory: str = ""
-    dns: Dns | None = None
-    ports: tuple[PortMapping, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    cgroup_parent: str = ""
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    security: Security = field(default_factory=Security)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """`propagation` as in `volumeMounts[].mountPropagation`."""
-
-    container_path: str
-    host_path: str
-    read_only: bool = False
-    propagation: Literal["None", "HostToContainer", "Bidirectional"] = "None"
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerConfig:
-    """One container. `command` and `args` override the image's entrypoint and command."""
-
-    name: str
-    image: str
-    attempt: int = 0
-    command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    working_dir: str = ""
-    env: tuple[tuple[str, str], ...] = ()
-    mounts: tuple[Mount, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    log_path: str = ""
-    stdin: bool = False
-    stdin_once: bool = False
-    tty: bool = False
-    limits: Limits = field(default_factory=Limits)
-    security: Security = field(default_factory=Security)
 
 
 class Sandbox(NamedTuple):
@@ -334,8 +215,6 @@ class Runtime(Protocol):
         """The id of the image pulled."""
         ...
 
-    async def remove_image(self, reference: str) -> None: ...
-
     # -- sandboxes
     async def run_sandbox(self, config: SandboxConfig, handler: str = "") -> str: ...
 
@@ -371,8 +250,6 @@ class Runtime(Protocol):
     async def list_containers(self, uid: str = "") -> Sequence[Container]: ...
 
     async def container_status(self, container_id: str) -> ContainerStatus: ...
-
-    async def update_container(self, container_id: str, limits: Limits) -> None: ...
 
     async def reopen_log(self, container_id: str) -> None:
         """Start a new log file after the old one was renamed."""

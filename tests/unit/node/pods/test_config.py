@@ -12,7 +12,8 @@ from grappe.api import Object
 from grappe.node.pods import config, dns, resources, security, spec
 from grappe.node.pods.admission import admit
 from grappe.node.pods.images import _REFERENCE, credentials_for
-from grappe.node.runtime.interface import Dns, Image
+from grappe.node.runtime.config import Dns
+from grappe.node.runtime.interface import Image
 from grappe.node.settings import NodeSettings
 
 from .worlds import pod

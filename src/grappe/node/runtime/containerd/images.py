@@ -1,4 +1,4 @@
-"""Images in the private containerd: list, pull, remove, import from a tar file."""
+"""Images in the private containerd: list, pull, import from a tar file."""
 
 from __future__ import annotations
 
@@ -57,10 +57,6 @@ class Images:
         )
         answer = await self._call("PullImage", request, _ENOUGH_FOR_A_PULL)
         return str(answer.image_ref)
-
-    async def remove(self, reference: str) -> None:
-        spec = cri().ImageSpec(image=reference)
-        await self._call("RemoveImage", cri().ImageRequest(image=spec))
 
     async def ensure_pause(self) -> None:
         """Make and import the pause image, unless it is there."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from grappe.node.runtime.containerd.messages import cri
-from grappe.node.runtime.interface import (
+from grappe.node.runtime.config import (
     ContainerConfig,
-    Credentials,
     Limits,
     Namespaces,
     SandboxConfig,
     SeccompProfile,
     Security,
 )
+from grappe.node.runtime.containerd.messages import cri
+from grappe.node.runtime.interface import Credentials
 
 _MODES = {"pod": 0, "container": 1, "node": 2, "target": 3}
 _SECCOMP = {"RuntimeDefault": 0, "Unconfined": 1, "Localhost": 2}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grappe.base.errors import UserError
+from grappe.node.runtime.config import ContainerConfig, SandboxConfig
 from grappe.node.runtime.containerd import netns, render
 from grappe.node.runtime.containerd.connection import Connection
 from grappe.node.runtime.containerd.daemon import Daemon
@@ -22,21 +23,18 @@ from grappe.node.runtime.containerd.streaming import open_session
 from grappe.node.runtime.interface import (
     LABEL_POD_UID,
     Container,
-    ContainerConfig,
     ContainerState,
     ContainerStatus,
     ContainerUsage,
     Credentials,
     ExecResult,
     Image,
-    Limits,
     NotFound,
     RuntimeCondition,
     RuntimeEvent,
     RuntimeFault,
     RuntimeVersion,
     Sandbox,
-    SandboxConfig,
     SandboxStatus,
     Session,
     Unavailable,
@@ -157,9 +155,6 @@ class ContainerdRuntime:
     async def pull_image(self, reference: str, credentials: Credentials | None = None) -> str:
         return await self._image_part.pull(reference, credentials)
 
-    async def remove_image(self, reference: str) -> None:
-        await self._image_part.remove(reference)
-
     # -- sandboxes
     async def run_sandbox(self, config: SandboxConfig, handler: str = "") -> str:
         request = cri().RunPodSandboxRequest(config=render.sandbox(config), runtime_handler=handler)
@@ -271,12 +266,6 @@ class ContainerdRuntime:
             dict(status.labels),
             dict(status.annotations),
         )
-
-    async def update_container(self, container_id: str, limits: Limits) -> None:
-        request = cri().UpdateContainerResourcesRequest(
-            container_id=container_id, linux=render.limits(limits)
-        )
-        await self._runtime("UpdateContainerResources", request)
 
     async def reopen_log(self, container_id: str) -> None:
         await self._runtime("ReopenContainerLog", cri().ContainerRequest(container_id=container_id))

@@ -10,23 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grappe.base.clock import Clock, SystemClock
+from grappe.node.runtime.config import ContainerConfig, SandboxConfig
 from grappe.node.runtime.interface import (
     LABEL_POD_UID,
     Container,
-    ContainerConfig,
     ContainerStatus,
     ContainerUsage,
     Credentials,
     ExecResult,
     Image,
-    Limits,
     NotFound,
     RuntimeCondition,
     RuntimeEvent,
     RuntimeFault,
     RuntimeVersion,
     Sandbox,
-    SandboxConfig,
     SandboxStatus,
     Session,
 )
@@ -113,9 +111,6 @@ class SimulatedRuntime:
                 f'"{reference}": lookup {host}: no such host'
             )
         return self._note_image(reference).id
-
-    async def remove_image(self, reference: str) -> None:
-        self._images.pop(reference, None)
 
     # -- sandboxes
     def _allocate_ip(self) -> str:
@@ -315,9 +310,6 @@ class SimulatedRuntime:
             c.labels,
             c.annotations,
         )
-
-    async def update_container(self, container_id: str, limits: Limits) -> None:
-        self._container(container_id)
 
     async def reopen_log(self, container_id: str) -> None:
         _, container = self._container(container_id)
