@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grappe.base.config import ClusterConfig
-from grappe.network import iproute, namespace, netns, slots
+from grappe.network import iproute, namespace, netns, slots, upkeep
 from grappe.testing.host_snapshot import diff, snapshot
 
 pytestmark = [
@@ -90,9 +91,38 @@ def test_ensure_mends_what_is_damaged(host: str, config: ClusterConfig, damage: 
     whole = iproute.show("-4 route show")
     iproute.batch(damage)
     assert iproute.show("-4 route show") != whole
+    assert namespace.damages(config) != []
     namespace.ensure(config)
     assert namespace.problems(config) == []
     assert iproute.show("-4 route show") == whole
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["link delete grappe2h", "route flush dev grappe2h", "route flush type unreachable"],
+)
+async def test_what_others_remove_is_mended(
+    host: str, config: ClusterConfig, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "QUIET_SECONDS", 0.01)
+    namespace.ensure(config)
+    host_fd, node_fd = netns.open_current(), netns.open_named(config.netns)
+    with netns.inside(node_fd):  # where the node process is
+        keeping = asyncio.create_task(upkeep.run(config, host_fd))
+        await asyncio.sleep(0)
+        with netns.inside(host_fd):
+            iproute.batch([damage])
+            assert namespace.damages(config) != []
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.02)
+                with netns.inside(host_fd):
+                    if not namespace.problems(config):
+                        break
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    os.close(host_fd)
+    os.close(node_fd)
 
 
 def test_ensure_continues_after_a_crash_at_any_command(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grappe.base.config import CLUSTER_DOMAIN, ClusterConfig
 from grappe.client.interface import Client
-from grappe.network import egress
+from grappe.network import egress, upkeep
 from grappe.network.dns import server as dns_server
 from grappe.network.dns.resolvconf import HOST_FILE, Resolvers
 from grappe.network.dns.server import Responder
@@ -73,6 +73,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run(), name="network informers")
             tasks.create_task(proxy.run(), name="services")
+            tasks.create_task(upkeep.run(config, host_netns_fd), name="upkeep")
             tasks.create_task(egress.run(config, host_netns_fd), name="egress")
             tasks.create_task(policies.run(), name="network policies")
             tasks.create_task(balancers.run(), name="load balancers")

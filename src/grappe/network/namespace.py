@@ -11,6 +11,7 @@ between them passes nftables without br_netfilter, which would be a setting of t
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import time
@@ -22,7 +23,16 @@ from grappe.base.errors import UserError
 from grappe.network import egress, iproute, netns, slots
 from grappe.network.slots import free_slot
 
-__all__ = ["NodeNetwork", "delete", "ensure", "free_slot", "host_link", "node_link", "problems"]
+__all__ = [
+    "NodeNetwork",
+    "damages",
+    "delete",
+    "ensure",
+    "free_slot",
+    "host_link",
+    "node_link",
+    "problems",
+]
 
 # After every route anyone else would add, and therefore only when the link's own is gone.
 LAST_METRIC = 4_278_198_272
@@ -64,6 +74,10 @@ def node_link(config: ClusterConfig) -> str:
     return f"grappe{config.slot}n"
 
 
+def _link_net(config: ClusterConfig) -> str:
+    return str(ipaddress.ip_network(f"{config.host_ip}/30", strict=False))
+
+
 def _guards(config: ClusterConfig) -> list[str]:
     """Routes that stop cluster packets from following a default route. They outlive the link."""
     return [f"unreachable {network} metric {LAST_METRIC}" for network in slots.ranges(config)]
@@ -75,6 +89,8 @@ def host_commands(config: ClusterConfig) -> list[str]:
     return [
         f"address replace {config.host_ip}/30 dev {link}",
         f"link set {link} up",
+        f"route replace {_link_net(config)} dev {link} "
+        f"proto kernel scope link src {config.host_ip}",
         f"route replace {config.pod_cidr} via {config.node_ip} dev {link}",
         f"route replace {config.service_cidr} via {config.node_ip} dev {link}",
     ]
@@ -91,6 +107,8 @@ def node_commands(config: ClusterConfig) -> list[str]:
         f"address replace {config.dns_ip}/32 dev lo scope host",
         f"address replace {config.node_ip}/30 dev {node_link(config)}",
         f"link set {node_link(config)} up",
+        f"route replace {_link_net(config)} dev {node_link(config)} "
+        f"proto kernel scope link src {config.node_ip}",
         f"route replace {config.service_cidr} dev lo src {config.node_ip}",
         f"route replace unreachable {config.pod_cidr} metric {LAST_METRIC}",
     ]
@@ -149,21 +167,39 @@ def delete(config: ClusterConfig) -> None:
     slots.release(config)
 
 
-def problems(config: ClusterConfig) -> list[str]:
-    """What of the node's network is missing, one sentence each; empty when all is well."""
+def damages(config: ClusterConfig) -> list[str]:
+    """What of the node's network is missing, one sentence each: what `ensure` would mend.
+
+    Run in the host's namespace.
+    """
     if not netns.exists(config.netns):
         return [f"network namespace {config.netns} does not exist"]
     fd = netns.open_named(config.netns)
     try:
         found = _missing_links(config, fd)
-        if not found:
-            found += _firewalled(config, fd)
     finally:
         os.close(fd)
-    routed = {route["dst"] for route in iproute.show("-4 route show") if route.get("dev")}
-    for cidr in (config.pod_cidr, config.service_cidr):
+    routes = iproute.show("-4 route show")
+    routed = {route["dst"] for route in routes if route.get("dev") == host_link(config)}
+    for cidr in (_link_net(config), config.pod_cidr, config.service_cidr):
         if cidr not in routed:
-            found.append(f"the host has no route to {cidr}")
+            found.append(f"the host has no route to {cidr} by link {host_link(config)}")
+    guarded = {route["dst"] for route in routes if route.get("type") == "unreachable"}
+    for network in slots.ranges(config):
+        if str(network) not in guarded:
+            found.append(f"nothing keeps packets for {network} from leaving the host")
+    return found
+
+
+def problems(config: ClusterConfig) -> list[str]:
+    """The damages, or what else keeps pods and this machine apart; empty when all is well."""
+    found = damages(config)
+    if not found:
+        fd = netns.open_named(config.netns)
+        try:
+            found = _firewalled(config, fd)
+        finally:
+            os.close(fd)
     return found
 
 
