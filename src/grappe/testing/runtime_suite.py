@@ -14,17 +14,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from grappe.node.runtime.config import ContainerConfig, SandboxConfig
 from grappe.node.runtime.interface import (
     LABEL_CONTAINER_NAME,
     LABEL_POD_NAME,
     LABEL_POD_NAMESPACE,
     LABEL_POD_UID,
-    ContainerConfig,
     NotFound,
     Runtime,
     RuntimeEvent,
     RuntimeFault,
-    SandboxConfig,
 )
 
 

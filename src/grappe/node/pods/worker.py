@@ -17,17 +17,17 @@ from grappe.api.errors import ApiError
 from grappe.base.clock import parse_rfc3339, rfc3339
 from grappe.client.interface import TransportError
 from grappe.node import cgroups
-from grappe.node.pods import config, messages, spec
+from grappe.node.pods import config, spec
 from grappe.node.pods.actions import Actions, StartTrouble
 from grappe.node.pods.context import NodeContext
 from grappe.node.pods.decide import Kill, Plan, backoff_key, decide, initialized
 from grappe.node.pods.environment import references
-from grappe.node.pods.mounts import termination_file
+from grappe.node.pods.observer import Containers, Observer
 from grappe.node.pods.report import Reporter
 from grappe.node.pods.snapshot import Snapshot, Stop
 from grappe.node.pods.status import pod_status
 from grappe.node.probes.prober import Prober
-from grappe.node.runtime.interface import ContainerStatus, RuntimeFault, SandboxStatus
+from grappe.node.runtime.interface import RuntimeFault, SandboxStatus
 from grappe.node.volumes.mounter import referred
 from grappe.node.volumes.payload import MountFault
 
@@ -58,9 +58,7 @@ class PodWorker:
         self._step_grace: float | None = None
         self._blocked: dict[str, tuple[str, str]] = {}
         self._retry = _FIRST_RETRY
-        self._exited: dict[str, ContainerStatus] = {}
-        self._sandbox_status: SandboxStatus | None = None
-        self._messages: dict[str, str] = {}
+        self._observer = Observer(context, self.uid, noticed)
         self._removed = False
         self._next_attempt = 0
         self._waiting_told: set[str] = set()
@@ -202,8 +200,7 @@ class PodWorker:
     async def _act(self, snapshot: Snapshot, plan: Plan) -> bool:
         """Carry a plan out; False when the next look should wait for `plan.wake_at`."""
         for container_id in plan.stale:
-            known = self._exited.pop(container_id, None)
-            self._messages.pop(container_id, None)
+            known = self._observer.forget(container_id)
             if known is not None:
                 await self._actions.remove_container(known, self.uid)
             else:
@@ -347,41 +344,16 @@ class PodWorker:
 
     # -- looking
     async def _look(self) -> Snapshot:
-        runtime = self._node.runtime
-        sandboxes = sorted(
-            await runtime.list_sandboxes(self.uid),
-            key=lambda s: (s.attempt, s.created_at),
-            reverse=True,
+        sandboxes, current = await self._observer.sandboxes()
+        containers = await self._observer.containers()
+        self._prober.keep(
+            {c.id for found in containers.values() for c in found if c.state == "running"}
         )
-        by_name: dict[str, list[ContainerStatus]] = {}
-        running = set()
-        for listed in await runtime.list_containers(self.uid):
-            self._noticed(listed.id, self.uid)
-            status = self._exited.get(listed.id)
-            if status is None:
-                full = await runtime.container_status(listed.id)
-                status = full._replace(sandbox_id=listed.sandbox_id)
-                if status.state == "exited":
-                    self._exited[listed.id] = status
-                    file = termination_file(
-                        self._node.settings, self.uid, status.name, status.attempt
-                    )
-                    self._messages[status.id] = messages.read(status, file)
-            if status.state == "running":
-                running.add(status.id)
-            by_name.setdefault(status.name, []).append(status)
-        for instances in by_name.values():
-            instances.sort(key=lambda c: (c.attempt, c.created_at), reverse=True)
-        current = await self._current(sandboxes[0].id, sandboxes[0].ready) if sandboxes else None
-        for sandbox in sandboxes:
-            self._noticed(sandbox.id, self.uid)
-        self._prober.keep(running)
-        containers = {name: tuple(instances) for name, instances in by_name.items()}
         started, ready = self._probe(containers, current)
         self.last = Snapshot(
             pod={**self.pod, "status": self._reporter.status()},
             now=self._node.clock.now(),
-            sandboxes=tuple(sandboxes),
+            sandboxes=sandboxes,
             current=current,
             containers=containers,
             started=frozenset(started),
@@ -393,15 +365,8 @@ class PodWorker:
         )
         return self.last
 
-    async def _current(self, sandbox_id: str, ready: bool) -> SandboxStatus:
-        known = self._sandbox_status
-        if known is None or known.id != sandbox_id or known.ready != ready:
-            known = await self._node.runtime.sandbox_status(sandbox_id)
-            self._sandbox_status = known
-        return known
-
     def _probe(
-        self, containers: dict[str, tuple[ContainerStatus, ...]], current: SandboxStatus | None
+        self, containers: Containers, current: SandboxStatus | None
     ) -> tuple[set[str], set[str]]:
         """See that running containers are probed; (started, ready) ids."""
         ip = self._node.settings.node_ip
@@ -451,7 +416,7 @@ class PodWorker:
             runtime=self._node.runtime_name,
             host_ip=self._node.settings.node_ip,
             waiting={**self._blocked, **plan.waiting},
-            messages=self._messages,
+            messages=self._observer.messages,
             initialized=initialized(snapshot),
             over=over,
             start_time=self._start_time(),
