@@ -1,5 +1,6 @@
 """One worker for each pod bound to this node: look → decide → act → report.
 
 `decide.py` and everything it uses (`backoff`, `spec`, `environment`, `config`, `status` …) is pure;
-only `worker.py`, `actions.py`, `images.py` and `manager.py` do I/O.
+only `worker`, `observer`, `actions`, `report`, `images`, `mounts`, `hooks` and `manager`
+do I/O.
 """
