@@ -7,13 +7,12 @@ import asyncio
 import pytest
 
 from grappe.api.errors import ApiError
-from grappe.api.resources import CONFIG_MAPS, EVENTS, LEASES
+from grappe.api.resources import CONFIG_MAPS, EVENTS
 from grappe.client import connect
 from grappe.client.discovery import RESTMapper, UnknownKindError
 from grappe.client.informer import Informer, running
 from grappe.client.interface import TransportError
 from grappe.reconcile.events import Recorder
-from grappe.reconcile.leases import LeaderElector
 
 
 @pytest.fixture
@@ -112,27 +111,3 @@ async def test_events_are_accepted_and_counted(client):
     await recorder.flush()
     found = await client.list(EVENTS, "default", field_selector="involvedObject.name=subject")
     assert [(e["reason"], e["count"], e["type"]) for e in found.items] == [("Odd", 3, "Warning")]
-
-
-async def test_of_two_electors_one_leads_and_hands_over(client):
-    leading: list[str] = []
-    stop = asyncio.Event()
-
-    async def work(name: str) -> None:
-        leading.append(name)
-        if len(leading) == 1:
-            await stop.wait()
-
-    def elect(name: str):
-        elector = LeaderElector(client, "kube-system", "test", name, retry_period=0.02)
-        return asyncio.create_task(elector.run(lambda: work(name)))
-
-    tasks = [elect("one"), elect("two")]
-    async with asyncio.timeout(10):
-        while not leading:
-            await asyncio.sleep(0.01)
-        lease = await client.get(LEASES, "test", "kube-system")
-        assert lease["spec"]["holderIdentity"] == leading[0]
-        stop.set()
-        await asyncio.gather(*tasks)
-    assert sorted(leading) == ["one", "two"]

@@ -1,13 +1,10 @@
-"""Which ports of localhost the cluster wants, who holds them, and the URL of a Service."""
+"""Which ports of localhost the cluster wants, and who holds them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from grappe.network.published.holder import inodes
-from grappe.network.published.urls import local_url
 from grappe.network.published.wanted import Port, owners
 from tests.network_objects import service
 
@@ -48,25 +45,6 @@ def test_a_load_balancer_with_the_nodes_address_wants_its_own_port_too() -> None
 def test_headless_services_and_sctp_want_nothing() -> None:
     sctp = service("s", "10.96.1.1", node_port=30080, protocol="SCTP")
     assert owners([sctp, service("h", "None", node_port=30081)], [], NODE) == {}
-
-
-@pytest.mark.parametrize(
-    ("port", "expected"),
-    [
-        ({}, "http://127.0.0.1:30080"),
-        ({"name": "https"}, "https://127.0.0.1:30080"),
-        ({"port": 443}, "https://127.0.0.1:30080"),
-        ({"port": 443, "appProtocol": "http"}, "http://127.0.0.1:30080"),
-        ({"appProtocol": "https"}, "https://127.0.0.1:30080"),
-        ({"protocol": "UDP"}, None),
-        ({"nodePort": None}, None),
-    ],
-    ids=str,
-)
-def test_the_url_of_a_service(port: dict[str, Any], expected: str | None) -> None:
-    web = service("web", "10.96.1.1", node_port=30080)
-    web["spec"]["ports"][0] |= port
-    assert local_url(web) == expected
 
 
 def test_the_sockets_on_a_port_are_found_in_the_kernels_table() -> None:

@@ -5,7 +5,6 @@
     datagrams.py UDP: one socket for each client
     holder.py    which process holds a port that is taken
     ports.py     follows the cluster; opens, retries and closes
-    urls.py      the localhost URL of a Service                    pure
 
 Listens in the host's namespace and connects in the node's, where nftables balances. The host's
 other addresses are never opened.
