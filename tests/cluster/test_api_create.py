@@ -169,7 +169,7 @@ async def test_a_strict_writer_is_refused_for_unknown_and_duplicate_fields(
     assert reply.status == 400
     assert reply.message == (
         'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
-        'duplicate field "data.k", unknown field "extra"'
+        'unknown field "extra", duplicate field "data.k"'
     )
     assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 404
 

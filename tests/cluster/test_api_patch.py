@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import orjson
+
+from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -14,8 +16,6 @@ from tests.cluster.api_requests import (
     config_map,
     deployment,
 )
-
-from grappe.testing.cluster import TestCluster
 
 MERGE = {"content-type": "application/merge-patch+json"}
 JSON = {"content-type": "application/json-patch+json"}
@@ -154,3 +154,25 @@ async def test_force_is_only_for_apply(cluster: TestCluster) -> None:
     reply = await ask(cluster, "PATCH", f"{CONFIG_MAPS}/a", {}, MERGE, force="true")
     assert reply.status == 422
     assert "may not be specified for non-apply patch" in reply.message
+
+
+async def test_an_applied_field_nobody_knows_is_refused_however_lax(cluster: TestCluster) -> None:
+    wrong = deployment("a")
+    wrong["spec"]["replica"] = 3
+    reply = await _apply(cluster, wrong, "ci", fieldValidation="Ignore")
+    assert reply.status == 400
+    assert reply.message == (
+        "failed to create typed patch object (default/a; apps/v1, Kind=Deployment): "
+        ".spec.replica: field not declared in schema"
+    )
+
+
+async def test_keys_applied_twice_are_refused_by_a_strict_applier(cluster: TestCluster) -> None:
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: v\n  k: w\n"
+    path, query = f"{CONFIG_MAPS}/a", {"fieldManager": "ci"}
+    reply = await ask(cluster, "PATCH", path, text, APPLY, **query, fieldValidation="Strict")
+    assert reply.status == 400
+    assert 'line 6: key "k" already set in map' in reply.message
+    reply = await ask(cluster, "PATCH", path, text, APPLY, **query)
+    assert reply.status == 201
+    assert "already set in map" in reply.headers["Warning"]

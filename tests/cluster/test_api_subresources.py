@@ -206,3 +206,12 @@ async def test_nonsense_in_log_options_is_refused(cluster: TestCluster) -> None:
     await ask(cluster, "POST", PODS, pod("a"))
     assert (await ask(cluster, "GET", f"{PODS}/a/log", tailLines="many")).status == 400
     assert (await ask(cluster, "GET", f"{PODS}/a/log", tailLines="-1")).status == 422
+
+
+async def test_a_review_has_no_table(cluster: TestCluster) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    assert (await ask(cluster, "POST", path, review)).body["status"]["allowed"] is True
+    headers = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    reply = await ask(cluster, "POST", path, review, headers)
+    assert (reply.status, reply.body["reason"]) == (406, "NotAcceptable")

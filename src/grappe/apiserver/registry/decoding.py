@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import orjson
@@ -19,6 +18,7 @@ from grappe.api.schema import DecodingError
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
 from grappe.apiserver.registry.parameters import Validation
+from grappe.apiserver.registry.yaml_bodies import read_yaml, repeated_keys
 
 _BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
 
@@ -52,37 +52,6 @@ def read_json(body: bytes) -> Any:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         check_extent(found)
     return found
-
-
-def read_yaml(body: bytes) -> Any:
-    """One YAML document as JSON; ValueError when it is not both."""
-    import yaml
-
-    try:
-        found = yaml.load(body, Loader=_yaml_loader())
-        check_extent(found)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"yaml: {error}") from None
-    except RecursionError:
-        raise ValueError("exceeded max depth") from None
-    try:
-        return orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
-    except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
-        raise ValueError(f"yaml: not representable as JSON: {error}") from None
-
-
-@cache
-def _yaml_loader() -> Any:
-    """YAML 1.1 without dates: to Kubernetes they are strings."""
-    import yaml
-
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader: Any = type("JsonLoader", (base,), {})
-    loader.yaml_implicit_resolvers = {
-        first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
-        for first, rules in base.yaml_implicit_resolvers.items()
-    }
-    return loader
 
 
 def _unrecognized(body: bytes, expected: str, why: str) -> Exception:
@@ -130,7 +99,7 @@ def settle_unknown_fields(
         unknown = served.schema.decode(obj)
     except DecodingError as error:
         raise cannot_be_handled(served, str(error)) from None
-    complaints += [f'unknown field "{path}"' for path in unknown]
+    complaints = [*(f'unknown field "{path}"' for path in unknown), *complaints]
     if not complaints or validation == "Ignore":
         return
     if validation == "Strict":
@@ -166,13 +135,19 @@ def cannot_be_handled(served: ServedResource, why: str) -> Exception:
 
 
 def duplicate_fields(body: bytes, headers: Mapping[str, str], decoded: Object) -> list[str]:
-    """Complaints about keys given twice.
+    """Complaints about keys given twice in a body as JSON or YAML.
 
-    Decoding keeps the last; whether any was lost shows in the number of quotes, so that the
+    Decoding keeps the last; whether JSON lost any shows in the number of quotes, so that the
     exact, slow look is taken only when it is worth it.
     """
-    if media_type(headers) != "application/json":
-        return []
+    kind = media_type(headers)
+    if kind == "application/yaml":
+        return repeated_keys(body)
+    return repeated_fields(body, decoded) if kind == "application/json" else []
+
+
+def repeated_fields(body: bytes, decoded: Object) -> list[str]:
+    """Complaints about fields given twice in JSON that was decoded to `decoded`."""
     if body.count(b'"') == orjson.dumps(decoded).count(b'"'):
         return []
     return [f'duplicate field "{path}"' for path in _repeated(body)]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grappe.api.errors import ApiError
-from grappe.apiserver.registry.decoding import check_kind, duplicate_fields, read_body, read_yaml
+from grappe.apiserver.registry.decoding import check_kind, duplicate_fields, read_body
+from grappe.apiserver.registry.yaml_bodies import read_yaml, repeated_keys
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 
@@ -64,3 +65,12 @@ def test_another_kind_is_refused(obj: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as caught:
         check_kind(obj, "v1", "Pod")
     assert caught.value.code == 400
+
+
+def test_keys_repeated_in_yaml_are_named_by_their_line() -> None:
+    text = b"a: 1\nb:\n- c: &x {d: 1}\n  c: *x\n- *x\na: 2\n"
+    assert repeated_keys(text) == [
+        'line 4: key "c" already set in map',
+        'line 6: key "a" already set in map',
+    ]
+    assert repeated_keys(b"") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grappe.api.errors import not_acceptable
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
@@ -21,12 +22,14 @@ async def review(backend: Backend, call: Call) -> Response:
         assert pods is not None
         call.served, call.info.served = pods, pods
         return await bind(backend, call)
+    form = negotiate(call.request.headers.get("accept", ""))
+    if form.shape:
+        raise not_acceptable("a review is no object that could be shown in another form")
     options = write_options(call.info.query, call.request.headers, "CreateOptions")
     obj = read_object(
         call.request.body, call.request.headers, call.served, options.validation, call.warnings
     )
     answer = backend.reviews.create(kind, obj, call.user, call.info.namespace)
-    form = negotiate(call.request.headers.get("accept", ""))
     return answer_object(201, answer, form, call.warnings)
 
 
