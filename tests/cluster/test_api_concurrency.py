@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 MERGE = {"content-type": "application/merge-patch+json"}
 NAMES = [f"c-{n}" for n in range(4)]

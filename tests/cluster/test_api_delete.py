@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import CONFIG_MAPS, PODS, ask, config_map, pod
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import CONFIG_MAPS, PODS, ask, config_map, pod
 
 
 async def _bound_pod(cluster: TestCluster, name: str = "a", **spec: Any) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 from grappe.api import Object
 from grappe.api.resources import BUILTIN, Resource
 from grappe.api.schema import Node, builtin_schema
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 CREATED = [
     r

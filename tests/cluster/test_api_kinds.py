@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
 
 MERGE = {"content-type": "application/merge-patch+json"}
 APPLY = {"content-type": "application/apply-patch+yaml"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 
 import pytest
-from tests.cluster.api_requests import CONFIG_MAPS, PODS, Reply, ask, config_map, pod
 
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
+from tests.cluster.api_requests import CONFIG_MAPS, PODS, Reply, ask, config_map, pod
 
 TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import PODS, ask, pod
 
 from grappe.api.errors import ApiError
 from grappe.apiserver.http.messages import User
@@ -17,6 +16,7 @@ from grappe.assembly.inprocess import InProcessTransport
 from grappe.client import connect
 from grappe.client.rest import RestClient
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import PODS, ask, pod
 
 
 class Kubelet:

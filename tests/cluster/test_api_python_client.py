@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.cluster.api_requests import deployment
 
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import deployment
 
 kubernetes = pytest.importorskip("kubernetes")
 

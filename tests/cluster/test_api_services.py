@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 
-from tests.cluster.api_requests import SERVICES, ask, service
-
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
+from tests.cluster.api_requests import SERVICES, ask, service
 
 
 async def test_a_service_gets_an_address_of_the_range(cluster: TestCluster) -> None:

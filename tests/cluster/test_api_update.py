@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -13,8 +14,6 @@ from tests.cluster.api_requests import (
     deployment,
     pod,
 )
-
-from grappe.testing.cluster import TestCluster
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 

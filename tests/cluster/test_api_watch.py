@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 from grappe.api.resources import CONFIG_MAPS as CONFIG_MAPS_KIND
 from grappe.client import connect
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
+from tests.cluster.api_requests import CONFIG_MAPS, ask, config_map
 
 
 class Watch:
