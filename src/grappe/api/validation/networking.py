@@ -203,8 +203,45 @@ def network_policy(obj: Object) -> Causes:
             for j, peer in enumerate(rule.get(peers) or ()):
                 yield from _peer(peer, f"{at}.{peers}[{j}]")
             for j, port in enumerate(rule.get("ports") or ()):
-                if port.get("port") is not None:
-                    yield from port_number_or_name(port["port"], f"{at}.ports[{j}].port")
+                yield from _policy_port(port, f"{at}.ports[{j}]")
+
+
+def _policy_port(port: Object, at: str) -> Causes:
+    number, last = port.get("port"), port.get("endPort")
+    yield from one_of(port.get("protocol"), f"{at}.protocol", _PROTOCOLS, optional=True)
+    if number is not None:
+        yield from port_number_or_name(number, f"{at}.port")
+    if last is None:
+        return
+    if number is None:
+        yield invalid(f"{at}.endPort", last, "may not be specified when `port` is not specified")
+    elif not isinstance(number, int):
+        yield invalid(f"{at}.endPort", last, "may not be specified when `port` is non-numeric")
+    else:
+        if last < number:
+            yield invalid(f"{at}.endPort", number, "must be greater than or equal to `port`")
+        yield from port_number(last, f"{at}.endPort")
+
+
+def _network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text or "", strict=False)
+    except ValueError:
+        return None
+
+
+def _ip_block(block: Object, at: str) -> Causes:
+    detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    whole = _network(block.get("cidr"))
+    if whole is None:
+        yield invalid(f"{at}.cidr", block.get("cidr") or "", detail)
+        return
+    for i, text in enumerate(block.get("except") or ()):
+        part = _network(text)
+        if part is None:
+            yield invalid(f"{at}.except[{i}]", text, detail)
+        elif part.prefixlen <= whole.prefixlen or part.network_address not in whole:
+            yield invalid(f"{at}.except[{i}]", text, "must be a strict subset of `cidr`")
 
 
 def _peer(peer: Object, at: str) -> Causes:
@@ -213,11 +250,7 @@ def _peer(peer: Object, at: str) -> Causes:
         if peer.get("podSelector") is not None or peer.get("namespaceSelector") is not None:
             detail = "may not specify both ipBlock and another peer"
             yield forbidden(at, detail)
-        try:
-            ipaddress.ip_network(block.get("cidr") or "", strict=False)
-        except ValueError:
-            detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-            yield invalid(f"{at}.ipBlock.cidr", block.get("cidr") or "", detail)
+        yield from _ip_block(block, f"{at}.ipBlock")
     elif peer.get("podSelector") is None and peer.get("namespaceSelector") is None:
         yield required(at, "must specify a peer")
     for field in ("podSelector", "namespaceSelector"):

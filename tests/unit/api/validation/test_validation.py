@@ -75,6 +75,11 @@ def plain(api_version: str, kind: str, **fields: Any) -> Object:
     }
 
 
+def network_policy(**rule: Any) -> Object:
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    return plain("networking.k8s.io/v1", "NetworkPolicy", spec=spec)
+
+
 def causes(obj: Object) -> list[str]:
     resource = builtin_kind(obj["apiVersion"], obj["kind"])
     assert resource is not None
@@ -196,6 +201,34 @@ REFUSED = [
         plain("networking.k8s.io/v1", "Ingress", spec={}),
         "spec: Invalid value: map[string]interface {}{}: either `defaultBackend` or `rules` must "
         "be specified",
+    ),
+    (
+        network_policy(ports=[{"protocol": "ICMP"}]),
+        'spec.ingress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", '
+        '"TCP", "UDP"',
+    ),
+    (
+        network_policy(ports=[{"port": 80, "endPort": 79}]),
+        "spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to "
+        "`port`",
+    ),
+    (
+        network_policy(ports=[{"port": "http", "endPort": 79}]),
+        "spec.ingress[0].ports[0].endPort: Invalid value: 79: may not be specified when `port` is "
+        "non-numeric",
+    ),
+    (
+        network_policy(ports=[{"endPort": 79}]),
+        "spec.ingress[0].ports[0].endPort: Invalid value: 79: may not be specified when `port` is "
+        "not specified",
+    ),
+    *(
+        (
+            network_policy(**{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": [outside]}}]}),
+            f'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "{outside}": must be a '
+            "strict subset of `cidr`",
+        )
+        for outside in ("11.0.0.0/16", "10.0.0.0/8", "fd00::/64")
     ),
 ]  # fmt: skip
 
