@@ -81,6 +81,11 @@ class Lab:
         except TimeoutError:
             raise AssertionError(json.dumps(pod.get("status"), indent=1)) from None
 
+    async def until_registered(self) -> None:
+        async with asyncio.timeout(15):
+            while not (await self.client.list(NODES)).items:
+                await asyncio.sleep(0.01)
+
     async def until_gone(self, name: str) -> None:
         async with asyncio.timeout(15):
             while True:
@@ -407,6 +412,39 @@ async def test_containers_restart_and_are_reported_later_when_the_api_server_is_
         transport.cut = False
         await lab.until("crash", lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1)
         await lab.stop()
+
+
+async def test_a_pod_nobody_understands_is_told_and_harms_no_other(lab: Lab) -> None:
+    """Such a pod can come from an API server with other ideas of what is valid."""
+    odd = {"periodSeconds": "soon", "httpGet": {"port": 1}}
+    await lab.until_registered()
+    agent_client = Odd(lab.cluster.client_of(NODE_USER), odd)
+    await lab.stop()
+    runtime = SimulatedRuntime("10.9.0.0/24")
+    lab.task = asyncio.create_task(
+        run(agent_client, lab.settings, runtime, SystemClock())  # type: ignore[arg-type]
+    )
+    await lab.create("odd")
+    await lab.create("fine")
+    await lab.until("fine", ready)
+    await lab.reasons("odd", "FailedSync")
+
+
+class Odd:
+    """A client through which the pod `odd` has a probe that is no probe."""
+
+    def __init__(self, client: Any, probe: Object) -> None:
+        self._client = client
+        self._probe = probe
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def watch(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
+        async for event in self._client.watch(*arguments, **options):
+            if event.object["metadata"].get("name") == "odd" and event.object["kind"] == "Pod":
+                event.object["spec"]["containers"][0]["readinessProbe"] = self._probe
+            yield event
 
 
 async def test_thirty_pods_start_together_quickly(lab: Lab) -> None:

@@ -67,7 +67,11 @@ class RealLab:
     # -- life
     def __enter__(self) -> RealLab:
         self.loop.__enter__()
-        self.run(self._start())
+        try:
+            self.run(self._start())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,9 +140,10 @@ class RealLab:
         await asyncio.gather(self.agent, return_exceptions=True)
 
     async def _stop(self) -> None:
-        await self.stop_agent()
+        if self.agent is not None:
+            await self.stop_agent()
+            await asyncio.to_thread(delete_node, self.settings)
         await self._stack.aclose()
-        await asyncio.to_thread(delete_node, self.settings)
 
     # -- helpers
     async def create(self, name: str, command: str = "sleep 1000", **spec: Any) -> Object:

@@ -2,5 +2,5 @@
 
 `decide.py` and everything it uses (`backoff`, `spec`, `environment`, `config`, `status` …) is pure;
 only `worker`, `observer`, `actions`, `report`, `images`, `mounts`, `hooks` and `manager`
-do I/O.
+do I/O. Must never remember what runs: the runtime is asked.
 """

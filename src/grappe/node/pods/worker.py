@@ -156,8 +156,11 @@ class PodWorker:
         except (RuntimeFault, OSError, TimeoutError, MountFault, ApiError, TransportError) as error:
             log.warning("pod %s: %s", spec.described(self.pod), error)
             return self._later()
-        except Exception:
+        except Exception as error:
+            # A pod that is beyond us must not take the others with it, nor fail in silence.
             log.exception("pod %s", spec.described(self.pod))
+            text = f"error syncing pod, skipping: {type(error).__name__}: {error}"
+            self._actions.tell(self.pod, "Warning", "FailedSync", text)
             return self._later()
 
     def _later(self) -> float:

@@ -57,6 +57,8 @@ def host_path(source: Object) -> Path:
     path, kind = Path(source["path"]), source.get("type") or ""
     if not kind:
         return path
+    if kind not in _KINDS:
+        raise MountFault(f"hostPath type {kind} is unknown")
     try:
         if kind == "DirectoryOrCreate" and not path.exists():
             path.mkdir(parents=True, mode=0o755)
