@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grappe.api.errors import ApiError
-from grappe.apiserver.http.connection import certificate_of
+from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.http.messages import Request
 from grappe.apiserver.pki import Pki, ensure, kubelet_client_context
 from grappe.apiserver.tunnel import kubelet_tunnel, request_head

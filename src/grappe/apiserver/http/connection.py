@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from math import inf
 from typing import cast
 
@@ -13,8 +13,10 @@ from grappe.apiserver.http.chunked import ChunkedWriter
 from grappe.apiserver.http.heads import CONTINUE, head, status_response
 from grappe.apiserver.http.limits import Limits
 from grappe.apiserver.http.messages import Answer, Handler, Response, Stream, Tunnel
+from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.http.reader import Incoming, RequestReader
 from grappe.apiserver.http.relay import Relay
+from grappe.apiserver.http.slices import slices
 
 log = logging.getLogger("grappe.http")
 
@@ -257,7 +259,7 @@ class Connection(asyncio.Protocol):
                 start + body if isinstance(body, bytes) else b"".join((start, *body))
             )
         else:
-            self._rest = _slices(start, body, self._limits.slice_bytes)
+            self._rest = slices(start, body, self._limits.slice_bytes)
             self._write_slices()
             return
         self._finished()
@@ -396,42 +398,3 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection now."""
         self._transport.abort()
-
-
-def _slices(start: bytes, body: bytes | Sequence[bytes], size: int) -> Iterator[bytes | memoryview]:
-    """The head and the body in pieces of about `size` bytes, copying as little as possible."""
-    pieces = [start]
-    length = len(start)
-    for part in [body] if isinstance(body, bytes) else body:
-        if len(part) > 2 * size:
-            yield b"".join(pieces)
-            pieces, length = [], 0
-            view = memoryview(part)
-            for offset in range(0, len(part), size):
-                yield view[offset : offset + size]
-            continue
-        pieces.append(part)
-        length += len(part)
-        if length >= size:
-            yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces, length = [], 0
-    if pieces:
-        yield b"".join(pieces)
-
-
-def certificate_of(tls: object) -> tuple[str, tuple[str, ...]] | None:
-    """(common name, organizations) of the client certificate the TLS layer has verified."""
-    if tls is None:
-        return None
-    found = tls.getpeercert()  # type: ignore[attr-defined]
-    if not found:
-        return None
-    name = ""
-    organizations: list[str] = []
-    for attributes in found["subject"]:
-        for key, value in attributes:
-            if key == "commonName":
-                name = value
-            elif key == "organizationName":
-                organizations.append(value)
-    return name, tuple(organizations)

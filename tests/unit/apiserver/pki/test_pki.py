@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from grappe.apiserver.http.connection import certificate_of
+from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.pki import (
     Pki,
     ensure,
