@@ -1,4 +1,4 @@
-"""What people type: parses, prints, calls assembly. No cluster logic.
+"""What people type: parses, prints, calls assembly. Must never decide anything about a cluster.
 
 `main` turns every UserError into two lines, what is wrong and how to mend it; anything else that
 escapes is a bug and is shown as one, with where to find the log.

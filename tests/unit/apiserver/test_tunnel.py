@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from grappe.api.errors import ApiError
-from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.http.messages import Request
+from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.pki import Pki, ensure, kubelet_client_context
 from grappe.apiserver.tunnel import kubelet_tunnel, request_head
 from grappe.base.config import ClusterConfig

@@ -2,7 +2,7 @@
 
 Only two built-in kinds have versions that differ in more than `apiVersion`: events (core and
 events.k8s.io) and HorizontalPodAutoscaler (v1 and v2). Converting there and back loses nothing.
-Arguments are left alone; results may share parts with them.
+Never changes what it is given; results may share parts with it.
 """
 
 from __future__ import annotations

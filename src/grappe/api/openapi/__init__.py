@@ -2,7 +2,7 @@
 
 Made from the same data as the schemas, with the descriptions that `kubectl explain` prints, and
 with just enough of the paths for clients to learn which kind is where and which query parameters
-its verbs take. Bytes out, no HTTP; made on demand and not kept: whoever serves them decides what
+its verbs take. Bytes out, no HTTP; made on demand and never kept: whoever serves them decides what
 to cache.
 """
 

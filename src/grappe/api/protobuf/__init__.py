@@ -3,7 +3,7 @@
 A body is four magic bytes and a `runtime.Unknown` envelope that names the kind
 (https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding). Field numbers
 are a table made from the published Go modules by `tools/generate_protobuf.py`. Custom resources
-have no protobuf form.
+have no protobuf form. Decoding only; must never be needed for an answer, which is JSON.
 """
 
 from grappe.api.protobuf.decode import CONTENT_TYPE, decode

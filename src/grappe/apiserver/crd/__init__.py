@@ -2,7 +2,7 @@
 them.
 
 `definition`, `naming`, `status`, `validation`, `json_path` and `columns` are pure;
-`custom_resources` follows the definitions in the store and offers what they serve. Storing custom
-objects is the registry's work, as for every other kind: nothing here is in the way of a request.
+`custom_resources` follows the definitions in the store and offers what they serve. Must never
+store custom objects: that is the registry's work, as for every other kind.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """

@@ -2,7 +2,8 @@
 
 https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/. Fields grappe does
 not act on yet (Helm, Kustomize, plugins) are in the schema all the same, so that an Application
-made for Argo CD is accepted unchanged; what it cannot do is then said in a condition.
+made for Argo CD is accepted unchanged; what it cannot do is then said in a condition. Must never
+refuse what Argo CD takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""How a live object is doing, as Argo CD judges it: pure functions of the object.
+"""How a live object is doing, as Argo CD judges it: pure functions of the object, which must never
+look at another one.
 
 https://argo-cd.readthedocs.io/en/stable/operator-manual/health/
 """

@@ -1,7 +1,7 @@
 """Where manifests come from: Git repositories, remote or on this machine, read by the real git.
 
 Files are read straight from Git's object store: nothing is ever checked out, so nothing in a
-repository can be written to or followed on this machine's disk. Must know nothing of Kubernetes.
+repository can be written to or followed on this machine's disk. Must never know of Kubernetes.
 """
 
 

@@ -4,6 +4,6 @@
     controller.py  follows Services, writes `status.loadBalancer`
 
 `services` then balances what arrives there, and `published` opens the same port on localhost. A
-Service with a `loadBalancerClass` is another implementation's
+Service with a `loadBalancerClass` is another implementation's, and never touched
 (https://kubernetes.io/docs/concepts/services-networking/service/#load-balancer-class).
 """

@@ -1,7 +1,8 @@
 """Which nodes a pod may run on: one module for each rule, named as Kubernetes' plugin.
 
 Each module has `prepare(pod, snapshot)`, which looks at the pod once and returns a check to call
-for every node, or None when the rule does not concern this pod. Pure: no clock, no I/O.
+for every node, or None when the rule does not concern this pod. Pure: must never look
+at the clock or do I/O.
 https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
 """
 

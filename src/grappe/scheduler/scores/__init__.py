@@ -2,7 +2,7 @@
 Kubernetes' plugin, with Kubernetes' default weights.
 
 Each module has `score(pod, snapshot, nodes)`, which gives every node 0…100, or None when the rule
-does not tell them apart. Pure.
+does not tell them apart. Pure; must never rule a node out, which is the filters' part.
 """
 
 from __future__ import annotations
