@@ -253,6 +253,53 @@ def test_limits_are_enforced_and_an_oom_kill_is_named(lab: RealLab) -> None:
     lab.run(check())
 
 
+def test_resources_change_in_place_or_by_a_restart(lab: RealLab) -> None:
+    async def check() -> None:
+        limit = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max"
+        policies = [
+            {"resourceName": "memory", "restartPolicy": "NotRequired"},
+            {"resourceName": "cpu", "restartPolicy": "RestartContainer"},
+        ]
+        await lab.create(
+            "resized",
+            container={
+                "resources": {"limits": {"memory": "32Mi", "cpu": "500m"}},
+                "resizePolicy": policies,
+            },
+        )
+        await lab.until("resized", ready)
+
+        async def resize(**limits: str) -> None:
+            both = {"requests": limits, "limits": limits}
+            change = {"spec": {"containers": [{"name": "app", "resources": both}]}}
+            await lab.client.patch(
+                PODS,
+                "resized",
+                change,
+                "default",
+                patch_type="application/strategic-merge-patch+json",
+                subresource="resize",
+            )
+
+        await resize(memory="64Mi")
+        async with asyncio.timeout(20):
+            while True:
+                _, out, _ = await lab.kubectl(
+                    "exec", "resized", "--", "sh", "-c", limit + " 2>/dev/null; true"
+                )
+                if out.split() == [b"67108864"]:
+                    break
+        pod = await lab.client.get(PODS, "resized", "default")
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+        await resize(cpu="600m")
+        await lab.until(
+            "resized", lambda p: p["status"]["containerStatuses"][0]["restartCount"] == 1
+        )
+        await lab.delete("resized")
+
+    lab.run(check())
+
+
 def test_pod_cgroups_and_directories_vanish_with_the_pod(lab: RealLab) -> None:
     async def check() -> None:
         pod = await lab.create("brief")

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grappe.node.runtime.config import ContainerConfig, SandboxConfig
+from grappe.node.runtime.config import ContainerConfig, Limits, SandboxConfig
 from grappe.node.runtime.interface import (
     LABEL_CONTAINER_NAME,
     LABEL_POD_NAME,
@@ -154,6 +154,19 @@ async def a_container_goes_from_created_to_running_to_exited(given: Given) -> No
         assert [(c.id, c.name, c.state) for c in listed] == [(container, "app", "exited")]
 
 
+async def a_running_container_takes_new_limits(given: Given) -> None:
+    async with running_sandbox(given) as (sandbox, config):
+        container = await given.runtime.create_container(
+            sandbox, container_config(given, config), config
+        )
+        await given.runtime.start_container(container)
+        await given.runtime.update_container(container, Limits(cpu_shares=512))
+        assert (await given.runtime.container_status(container)).state == "running"
+    with suppress(NotFound):
+        await given.runtime.update_container(container, Limits(cpu_shares=512))
+        raise AssertionError("a container that is gone took new limits")
+
+
 async def a_container_that_ends_by_itself_tells_its_code(given: Given) -> None:
     annotations = dict(given.ending_annotations)
     async with running_sandbox(given, annotations=annotations) as (sandbox, config):
@@ -271,6 +284,7 @@ CHECKS: tuple[Callable[[Given], Awaitable[None]], ...] = (
     a_stopped_sandbox_is_not_ready_and_stopping_twice_is_fine,
     removing_what_is_gone_is_fine_and_asking_for_it_is_not,
     a_container_goes_from_created_to_running_to_exited,
+    a_running_container_takes_new_limits,
     a_container_that_ends_by_itself_tells_its_code,
     an_exit_is_announced,
     who_hears_of_an_exit_sees_it,

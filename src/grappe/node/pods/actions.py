@@ -17,6 +17,7 @@ from grappe.node.pods.decide import Kill, Start, backoff_key
 from grappe.node.pods.environment import EnvironmentFault, Sources, environment, references
 from grappe.node.pods.images import ImageTrouble
 from grappe.node.pods.mounts import container_mounts, termination_file
+from grappe.node.pods.resize import Resize
 from grappe.node.pods.security import SecurityError
 from grappe.node.pods.snapshot import Snapshot
 from grappe.node.pods.spec import Declared
@@ -251,6 +252,16 @@ class Actions:
         except hooks.HookFailed as failed:
             text = f"PreStopHook failed: {failed}"
             self.tell(snapshot.pod, "Warning", "FailedPreStopHook", text, declared)
+
+    async def resize(self, pod: Object, wanted: Resize) -> None:
+        """Give a running container new limits. Raises RuntimeFault, after telling of it."""
+        # The pod's own limit must never be below its containers'.
+        self._make_cgroup(pod, config.cgroup_parent(pod, self._node.settings))
+        try:
+            await self._node.runtime.update_container(wanted.status.id, wanted.limits)
+        except RuntimeFault as fault:
+            self.tell(pod, "Warning", "ResizeError", f"Error: {fault}", wanted.declared)
+            raise
 
     async def remove_container(self, status: ContainerStatus, uid: str) -> None:
         """Remove an ended instance of the pod `uid` with its log and its last words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from grappe.api import Object
-from grappe.node.pods import resources, security, spec
+from grappe.node.pods import resize, resources, security, spec
 from grappe.node.pods.expansion import expand
 from grappe.node.runtime.config import ContainerConfig, Dns, Mount, PortMapping, SandboxConfig
 from grappe.node.runtime.interface import (
@@ -104,7 +104,9 @@ def container(
         LABEL_POD_NAMESPACE: pod["metadata"]["namespace"],
         LABEL_POD_UID: spec.uid(pod),
     }
+    limits = resources.limits(pod, own, machine_memory)
     annotations = {
+        resize.ANNOTATION: resize.remembered(limits),
         ANNOTATION_HASH: spec.definition_hash(own),
         ANNOTATION_RESTARTS: str(attempt),
         ANNOTATION_MESSAGE_PATH: own.get("terminationMessagePath", "/dev/termination-log"),
@@ -126,6 +128,6 @@ def container(
         stdin=bool(own.get("stdin")),
         stdin_once=bool(own.get("stdinOnce")),
         tty=bool(own.get("tty")),
-        limits=resources.limits(pod, own, machine_memory),
+        limits=limits,
         security=security.of_container(pod, own, image, target),
     )

@@ -24,9 +24,11 @@ from grappe.node.pods.decide import Kill, Plan, backoff_key, decide, initialized
 from grappe.node.pods.environment import references
 from grappe.node.pods.observer import Containers, Observer
 from grappe.node.pods.report import Reporter
+from grappe.node.pods.resize import resizes
 from grappe.node.pods.snapshot import Snapshot, Stop
 from grappe.node.pods.status import pod_status
 from grappe.node.probes.prober import Prober
+from grappe.node.runtime.config import Limits
 from grappe.node.runtime.interface import RuntimeFault, SandboxStatus
 from grappe.node.volumes.mounter import referred
 from grappe.node.volumes.payload import MountFault
@@ -62,6 +64,7 @@ class PodWorker:
         self._removed = False
         self._next_attempt = 0
         self._waiting_told: set[str] = set()
+        self._limits: dict[str, Limits] = {}
         self._volumes_at: float | None = None
         self._volumes_set = False
         self.last: Snapshot | None = None
@@ -190,6 +193,8 @@ class PodWorker:
             self._report(snapshot, plan)
             if snapshot.current is not None and not plan.finished:
                 await self._refresh_volumes(plan)
+            if not plan.finished:
+                await self._resize(snapshot, plan)
             if plan.finished:
                 for sandbox in plan.stop_sandboxes:
                     await self._actions.stop_sandbox(sandbox)
@@ -204,6 +209,7 @@ class PodWorker:
         """Carry a plan out; False when the next look should wait for `plan.wake_at`."""
         for container_id in plan.stale:
             known = self._observer.forget(container_id)
+            self._limits.pop(container_id, None)
             if known is not None:
                 await self._actions.remove_container(known, self.uid)
             else:
@@ -236,6 +242,19 @@ class PodWorker:
         if failed:
             self._report(await self._look(), plan)
         return not failed
+
+    async def _resize(self, snapshot: Snapshot, plan: Plan) -> None:
+        """Apply changed resources, in place or by a restart."""
+        killed = {kill.status.id for kill in plan.kill}
+        for wanted in resizes(snapshot, self._limits, self._node.machine.memory):
+            if wanted.status.id in killed:
+                continue
+            if wanted.restart:
+                why = f"Container {wanted.declared.name} resize requires restart"
+                plan.kill.append(Kill(wanted.status, wanted.declared, why))
+            else:
+                await self._actions.resize(self.pod, wanted)
+                self._limits[wanted.status.id] = wanted.limits
 
     def _kill_grace(self, kill: Kill) -> float:
         grace = self.pod["spec"].get("terminationGracePeriodSeconds", 30)

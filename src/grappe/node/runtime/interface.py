@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from grappe.api import Object
-from grappe.node.runtime.config import ContainerConfig, SandboxConfig
+from grappe.node.runtime.config import ContainerConfig, Limits, SandboxConfig
 
 LABEL_POD_NAME = "io.kubernetes.pod.name"
 LABEL_POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -250,6 +250,10 @@ class Runtime(Protocol):
     async def list_containers(self, uid: str = "") -> Sequence[Container]: ...
 
     async def container_status(self, container_id: str) -> ContainerStatus: ...
+
+    async def update_container(self, container_id: str, limits: Limits) -> None:
+        """New limits for a running container."""
+        ...
 
     async def reopen_log(self, container_id: str) -> None:
         """Start a new log file after the old one was renamed."""

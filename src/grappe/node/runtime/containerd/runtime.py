@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grappe.base.errors import UserError
-from grappe.node.runtime.config import ContainerConfig, SandboxConfig
+from grappe.node.runtime.config import ContainerConfig, Limits, SandboxConfig
 from grappe.node.runtime.containerd import netns, render
 from grappe.node.runtime.containerd.connection import Connection
 from grappe.node.runtime.containerd.daemon import Daemon
@@ -266,6 +266,12 @@ class ContainerdRuntime:
             dict(status.labels),
             dict(status.annotations),
         )
+
+    async def update_container(self, container_id: str, limits: Limits) -> None:
+        request = cri().UpdateContainerResourcesRequest(
+            container_id=container_id, linux=render.limits(limits)
+        )
+        await self._runtime("UpdateContainerResources", request)
 
     async def reopen_log(self, container_id: str) -> None:
         await self._runtime("ReopenContainerLog", cri().ContainerRequest(container_id=container_id))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grappe.base.clock import Clock, SystemClock
-from grappe.node.runtime.config import ContainerConfig, SandboxConfig
+from grappe.node.runtime.config import ContainerConfig, Limits, SandboxConfig
 from grappe.node.runtime.interface import (
     LABEL_POD_UID,
     Container,
@@ -310,6 +310,9 @@ class SimulatedRuntime:
             c.labels,
             c.annotations,
         )
+
+    async def update_container(self, container_id: str, limits: Limits) -> None:
+        self._container(container_id)
 
     async def reopen_log(self, container_id: str) -> None:
         _, container = self._container(container_id)
