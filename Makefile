@@ -24,6 +24,7 @@ test: setup             ## every test this machine can run
 
 bench: setup            ## the figures of docs/performance.md
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.machine
 
 docs: setup             ## run what the docs show, check their links
 	$(BIN)/python tools/check_links.py

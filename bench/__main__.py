@@ -15,23 +15,12 @@ from pathlib import Path
 
 from bench import load
 from bench.cluster import ServerProcess
+from bench.figures import Figure, show
 from grappe.api import resources
 from grappe.client import connect
 
 TARGETS = {"GET one ConfigMap": 0.25, "create ConfigMap, durable": 0.07}
 """Shares of the calibrator's rate that must be reached."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table. `share` is of the calibrator's requests per second."""
-
-    name: str
-    value: str
-    cpu_us: float | None = None
-    share: float | None = None
-    target: str = ""
-    met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -223,15 +212,6 @@ async def _create_stamped(server: ServerProcess, seconds: int, per_second: int) 
     await asyncio.gather(*tasks)
     await client.close()
     return len(tasks)
-
-
-def show(figures: list[Figure]) -> None:
-    print(f"{'what':40} {'measured':44} {'CPU':>8} {'of calibrator':>14}  target")
-    for f in figures:
-        cpu = f"{f.cpu_us:.1f} µs" if f.cpu_us is not None else ""
-        share = f"{f.share:.1%}" if f.share is not None else ""
-        verdict = "" if f.met is None else (" met" if f.met else " MISSED")
-        print(f"{f.name:40} {f.value:44} {cpu:>8} {share:>14}  {f.target}{verdict}")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ supervisor dies, however it dies, so that a cluster never runs half; containers 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -27,6 +28,8 @@ _STEADY = 60.0
 """Seconds after which a process counts as healthy and its back-off starts anew."""
 _LOG_LIMIT = 20 * 2**20
 _STOP_GRACE = 15.0
+_HEAD_START = 5.0
+"""Seconds the server may take to come up before the other processes are started all the same."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -99,6 +102,24 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
+async def _listening(config: ClusterConfig) -> None:
+    """Wait until something answers on the API server's port, but not for ever.
+
+    On few cores the processes would only slow each other down while they start, and without the
+    server the others can do nothing.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_HEAD_START):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", config.port)
+                except OSError:
+                    await asyncio.sleep(0.01)
+                else:
+                    writer.close()
+                    return
+
+
 async def supervise(config: ClusterConfig) -> None:
     """Run every role until SIGTERM or SIGINT; the server is the last to go."""
     for role in ROLES:  # left over from a supervisor that was killed a moment ago
@@ -108,7 +129,10 @@ async def supervise(config: ClusterConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tasks = {r: asyncio.create_task(_keep_running(config, r), name=r) for r in ROLES}
+    tasks = {"server": asyncio.create_task(_keep_running(config, "server"), name="server")}
+    await _listening(config)
+    for role in ROLES[1:]:
+        tasks[role] = asyncio.create_task(_keep_running(config, role), name=role)
     stopper = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopper, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
     for role in reversed(ROLES):
