@@ -13,6 +13,7 @@ import os
 import random
 import resource
 import signal
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from zlib import crc32
@@ -36,7 +37,13 @@ def say(*words: object) -> None:
     os.write(1, " ".join(map(str, words)).encode() + b"\n")
 
 
-async def work(store: SqliteStore, number: int) -> None:
+@dataclass
+class Progress:
+    refusals: int = 0
+    acks: int = 0
+
+
+async def work(store: SqliteStore, number: int, progress: Progress) -> None:
     """Write to keys of its own, one write at a time."""
     bucket = BUCKETS[number % len(BUCKETS)]
     while True:
@@ -50,9 +57,11 @@ async def work(store: SqliteStore, number: int) -> None:
             record = await write(bucket, key, expected, partial(draft, value))
         except CommitFailedError:
             say("refused", bucket, key, value)
+            progress.refusals += 1
             await asyncio.sleep(0.02)
             continue
         say("ack", bucket, key, value, record.revision)
+        progress.acks += 1
 
 
 async def main() -> None:
@@ -66,16 +75,20 @@ async def main() -> None:
     if options.file_limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_limit, resource.RLIM_INFINITY))
-    workers = [asyncio.create_task(work(store, n)) for n in range(WORKERS)]
+    progress = Progress()
+    workers = [asyncio.create_task(work(store, n, progress)) for n in range(WORKERS)]
     if not options.ballast and not options.file_limit:
         await asyncio.gather(*workers)
-    await asyncio.sleep(1.0)
+    while progress.refusals < 2 * WORKERS:
+        await asyncio.sleep(0.01)
     if options.ballast:
         options.ballast.unlink()
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     say("freed")
-    await asyncio.sleep(0.5)
+    enough = progress.acks + 500
+    while progress.acks < enough:
+        await asyncio.sleep(0.01)
     for worker in workers:
         worker.cancel()
     await asyncio.gather(*workers, return_exceptions=True)

@@ -23,7 +23,7 @@ from grappe.apiserver.http.server import HttpServer, serve
 from grappe.base.errors import UserError
 
 LIMITS = Limits(
-    head_bytes=4096, body_bytes=10_000, pipelined=4, slice_bytes=8192, linger_seconds=0.2
+    head_bytes=4096, body_bytes=10_000, pipelined=4, slice_bytes=8192, linger_seconds=0.5
 )
 
 
