@@ -139,7 +139,6 @@ class Dns:
 async def dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dns]:
     monkeypatch.setattr(slots, "SLOTS_DIR", tmp_path / "slots")
     monkeypatch.setenv(egress.SWITCH, "off")
-    monkeypatch.setattr(upstream, "ATTEMPT_SECONDS", 0.4)
     with lab(tmp_path) as made:
         cluster = Collection()
         cluster.put(service("web", "10.97.1.1"))
@@ -242,13 +241,17 @@ async def test_without_a_resolver_that_answers_the_failure_is_quick(dns: Dns, co
     began = time.monotonic()
     answer = await dns.ask("www.example.org")
     assert answer.header.rcode == dnslib.RCODE.SERVFAIL
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < upstream.ATTEMPT_SECONDS
     assert await dns.addresses(WEB) == ["10.97.1.1"]
 
 
-async def test_a_silent_resolver_is_passed_over_for_the_next(dns: Dns) -> None:
-    dns.resolver.silent = True
-    assert (await dns.ask("a.example.org")).header.rcode == dnslib.RCODE.SERVFAIL
+async def test_a_silent_resolver_is_passed_over_for_the_next(
+    dns: Dns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hurried:
+        hurried.setattr(upstream, "ATTEMPT_SECONDS", 0.4)
+        dns.resolver.silent = True
+        assert (await dns.ask("a.example.org")).header.rcode == dnslib.RCODE.SERVFAIL
     dns.resolver.silent = False
     dns.resolv_conf.write_text("nameserver 127.0.0.99\nnameserver 127.0.0.53\n")
     assert await dns.addresses("b.example.org") == ["198.51.100.1"]
