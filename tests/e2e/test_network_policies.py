@@ -69,7 +69,7 @@ class Node:
 
     async def reaches(self, one: int, other: str, port: int = 80, *, udp: bool = False) -> bool:
         try:
-            await in_thread(call_udp if udp else call_tcp, one, other, port, timeout=0.3)
+            await in_thread(call_udp if udp else call_tcp, one, other, port, timeout=0.6)
         except TimeoutError:
             return False
         return True
