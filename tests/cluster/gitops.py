@@ -19,7 +19,7 @@ from grappe.client.interface import Client
 from grappe.delivery import run
 from grappe.testing.git_repository import GitRepository
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 
 
 async def until(what: Callable[[], Awaitable[Any]]) -> Any:

@@ -52,10 +52,14 @@ async def test_an_application_delivers_others_and_is_as_healthy_as_they_are(gito
     await gitops.until("Synced", "Healthy", name="one")
     # A claim that is not bound yet: nobody provides storage here.
     await gitops.until("Synced", "Progressing", name="two")
-    status = await gitops.until("Synced", "Progressing", name="parent")
-    assert {r["name"]: r["health"]["status"] for r in status["resources"]} == {
-        "one": "Healthy", "two": "Progressing",
-    }  # fmt: skip
+
+    async def told():
+        status = (await gitops.application("parent"))["status"]
+        health = {r["name"]: r["health"]["status"] for r in status["resources"]}
+        return health == {"one": "Healthy", "two": "Progressing"}
+
+    await until(told)
+    await gitops.until("Synced", "Progressing", name="parent")
     gitops.repository.commit({"deploy/two.yaml": None})
     await gitops.until("Synced", "Healthy", name="parent")
 
