@@ -39,8 +39,19 @@ def _node(obj: Object) -> Iterable[str]:
     return (name,) if name else ()
 
 
+def with_label_selector(obj: Object) -> Object:
+    """A ReplicationController with its selector, a plain map, in the form all other kinds have."""
+    spec = obj["spec"]
+    labels = spec.get("selector") or spec["template"]["metadata"]["labels"]
+    kept = without_managed_fields(obj)
+    return {**kept, "spec": {**spec, "selector": {"matchLabels": labels}}}
+
+
 _INDEXES = {CONTROLLER: controller_uid, ORPHAN: _orphan_namespace, NAMESPACE: _namespace}
-_TRANSFORMS: Mapping[str, Transform] = {PODS.bucket: slim_pod}
+_TRANSFORMS: Mapping[str, Transform] = {
+    PODS.bucket: slim_pod,
+    "/replicationcontrollers": with_label_selector,
+}
 
 
 class SharedInformers:

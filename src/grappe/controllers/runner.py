@@ -44,6 +44,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     nodelifecycle.build,
     podgc.build,
     replicaset.build,
+    replicaset.build_replication_controller,
     rootca.build,
     serviceaccount.build,
     statefulset.build,

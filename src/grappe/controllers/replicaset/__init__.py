@@ -1,9 +1,10 @@
-"""ReplicaSet: keeps a stated number of pods running.
+"""ReplicaSet, and ReplicationController, which is the same with a plainer selector: keeps a stated
+number of pods running.
 
-watches        replicasets, pods
-owns           pods that carry a controller reference to a ReplicaSet
-writes         pods (create, delete, owner references), replicasets/status, events
-never touches  the ReplicaSet's spec; pods of other owners; deployments
+watches        replicasets, replicationcontrollers, pods
+owns           pods that carry a controller reference to one of them
+writes         pods (create, delete, owner references), their status, events
+never touches  their spec; pods of other owners; deployments
 
 https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 """

@@ -1,10 +1,10 @@
-"""ReplicaSet: look, decide, act, report."""
+"""ReplicaSet and ReplicationController: look, decide, act, report."""
 
 from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import PODS, REPLICA_SETS
+from grappe.api.resources import PODS, REPLICA_SETS, Resource, builtin_kind
 from grappe.controllers.claims import settle
 from grappe.controllers.context import Context
 from grappe.controllers.informers import CONTROLLER, ORPHAN
@@ -18,24 +18,37 @@ from grappe.reconcile import Controller, Key, Result
 from grappe.reconcile.owners import controller_of
 from grappe.reconcile.versions import VersionTracker
 
+_FOUND = builtin_kind("v1", "ReplicationController")
+assert _FOUND is not None
+REPLICATION_CONTROLLERS = _FOUND
+
 
 def build(context: Context) -> Controller:
-    return ReplicaSetController(context).controller
+    return ReplicaSetController(context, REPLICA_SETS).controller
+
+
+def build_replication_controller(context: Context) -> Controller:
+    return ReplicaSetController(context, REPLICATION_CONTROLLERS).controller
 
 
 class ReplicaSetController:
-    def __init__(self, context: Context) -> None:
+    """One for each of the two kinds."""
+
+    def __init__(self, context: Context, resource: Resource) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._replicasets = context.informers.of(REPLICA_SETS)
+        self._resource = resource
+        self._replicasets = context.informers.of(resource)
         self._pods = context.informers.of(PODS)
         self._own = OwnWrites(self._pods)
         self._versions = VersionTracker(context.clock)
-        recorder = context.recorder("replicaset-controller")
+        plain = resource is REPLICATION_CONTROLLERS
+        component = "replication-controller" if plain else "replicaset-controller"
+        recorder = context.recorder(component)
         self._control = PodControl(context.client, recorder, self._own)
-        self.controller = Controller("replicaset", reconcile=self.reconcile, concurrency=8)
+        self.controller = Controller(resource.singular, reconcile=self.reconcile, concurrency=8)
         self._replicasets.add_handler(self.controller.on_change)
-        OwnerWatch(self.controller, REPLICA_SETS, self._replicasets).follow(self._pods)
+        OwnerWatch(self.controller, resource, self._replicasets).follow(self._pods)
 
     async def reconcile(self, key: Key) -> Result | None:
         rs = self._replicasets.get(*key)
@@ -71,7 +84,7 @@ class ReplicaSetController:
 
     async def _act(self, rs: Object, plan: Plan) -> ApiError | None:
         uid = rs["metadata"]["uid"]
-        adopted, released = await settle(self._client, REPLICA_SETS, rs, PODS, plan.claim)
+        adopted, released = await settle(self._client, self._resource, rs, PODS, plan.claim)
         for pod in (*adopted, *released):
             self._own.wrote(uid, slim_pod(pod))
         if len(adopted) < len(plan.claim.adopt):
@@ -94,7 +107,7 @@ class ReplicaSetController:
             surplus = sum(map(is_active, owned)) > (rs["spec"].get("replicas") or 0)
             failure = Failure("FailedDelete" if surplus else "FailedCreate", error.message)
         wanted, next_at = status(rs, owned, failure, now)
-        answer = await write_status(self._client, REPLICA_SETS, rs, wanted)
+        answer = await write_status(self._client, self._resource, rs, wanted)
         if answer is not None:
             self._versions.wrote(answer)
         return next_at

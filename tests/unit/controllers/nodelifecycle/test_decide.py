@@ -1,0 +1,125 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grappe.controllers.nodelifecycle.decide import GRACE, World, decide, taints
+from grappe.controllers.tainteviction import evict_at
+
+from ..factories import NOW, at
+
+Object = dict[str, Any]
+
+
+def node(ready: str | None = "True", *listed: Object, **spec: Any) -> Object:
+    conditions = [{"type": "Ready", "status": ready}] if ready else []
+    return {
+        "metadata": {"name": "n", "creationTimestamp": at(-1000)},
+        "spec": spec,
+        "status": {"conditions": [*conditions, *listed]},
+    }
+
+
+def names(listed: list[Object] | None) -> set[tuple[str, str]]:
+    return {(t["key"].partition("/")[2] or t["key"], t["effect"]) for t in listed or ()}
+
+
+def test_a_node_that_reports_is_left_alone_until_it_would_be_silent() -> None:
+    plan = decide(World(node(), NOW - 10, False), NOW)
+    assert (plan.conditions, plan.taints, plan.lost) == (None, None, False)
+    assert plan.look_again_at == NOW - 10 + GRACE
+
+
+def test_a_silent_node_is_unknown_and_unreachable() -> None:
+    plan = decide(World(node(), NOW - GRACE, False), NOW)
+    assert plan.lost
+    assert {c["status"] for c in plan.conditions or ()} == {"Unknown"}
+    reasons = {c["type"]: c["reason"] for c in plan.conditions or ()}
+    assert reasons["Ready"] == "NodeStatusUnknown"
+    assert reasons["DiskPressure"] == "NodeStatusNeverUpdated"
+    assert names(plan.taints) == {("unreachable", "NoSchedule"), ("unreachable", "NoExecute")}
+
+
+def test_a_node_that_has_been_marked_is_not_marked_again() -> None:
+    first = decide(World(node(), NOW - GRACE, False), NOW)
+    marked = {**node(None), "spec": {"taints": first.taints}}
+    marked["status"] = {"conditions": first.conditions}
+    again = decide(World(marked, NOW - GRACE, False), NOW + 5)
+    assert (again.conditions, again.taints, again.lost) == (None, None, False)
+
+
+def test_nobody_is_evicted_when_all_are_silent() -> None:
+    plan = decide(World(node("False"), NOW, True), NOW)
+    assert names(plan.taints) == {("not-ready", "NoSchedule")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "taint"),
+    [
+        ("MemoryPressure", "True", "memory-pressure"),
+        ("DiskPressure", "True", "disk-pressure"),
+        ("PIDPressure", "True", "pid-pressure"),
+        ("NetworkUnavailable", "True", "network-unavailable"),
+    ],
+)
+def test_pressure(kind: str, status: str, taint: str) -> None:
+    pressed = node("True", {"type": kind, "status": status})
+    assert names(decide(World(pressed, NOW, False), NOW).taints) == {(taint, "NoSchedule")}
+
+
+foreign = st.lists(
+    st.builds(
+        lambda key, effect: {"key": key, "effect": effect},
+        st.sampled_from(["dedicated", "gpu", "example.com/x"]),
+        st.sampled_from(["NoSchedule", "NoExecute"]),
+    ),
+    max_size=3,
+)
+ours = st.lists(
+    st.builds(
+        lambda key, effect: {"key": f"node.kubernetes.io/{key}", "effect": effect},
+        st.sampled_from(["not-ready", "unreachable", "disk-pressure", "unschedulable"]),
+        st.sampled_from(["NoSchedule", "NoExecute"]),
+    ),
+    max_size=4,
+)
+
+
+@given(foreign, ours, st.sampled_from(["True", "False", "Unknown"]), st.booleans(), st.booleans())
+def test_other_taints_are_never_touched_and_ours_follow_from_conditions(
+    others: list[Object], stale: list[Object], ready: str, cordoned: bool, all_silent: bool
+) -> None:
+    subject = node(ready, taints=[*others, *stale], unschedulable=cordoned)
+    found = taints(subject, subject["status"]["conditions"], all_silent, NOW)
+    assert [t for t in found if not t["key"].startswith("node.kubernetes.io/")] == others
+    clean = node(ready, taints=[*others], unschedulable=cordoned)
+    assert names(found) == names(taints(clean, clean["status"]["conditions"], all_silent, NOW))
+    settled = node(ready, taints=found, unschedulable=cordoned)
+    assert taints(settled, settled["status"]["conditions"], all_silent, NOW + 9) == found
+
+
+UNREACHABLE: Object = {
+    "key": "node.kubernetes.io/unreachable",
+    "effect": "NoExecute",
+    "timeAdded": at(-100),
+}
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "expected"),
+    [
+        ([], NOW),
+        ([{"operator": "Exists"}], None),
+        ([{"operator": "Exists", "tolerationSeconds": 300}], NOW + 200),
+        ([{"operator": "Exists", "tolerationSeconds": 0}], NOW - 100),
+        ([{"operator": "Exists"}, {"operator": "Exists", "tolerationSeconds": 10}], NOW - 90),
+        ([{"key": "other", "operator": "Exists"}], NOW),
+    ],
+)
+def test_when_a_pod_must_leave(tolerations: list[Object], expected: float | None) -> None:
+    assert evict_at(tolerations, [UNREACHABLE], NOW) == expected
+
+
+def test_a_taint_that_does_not_execute_evicts_nobody() -> None:
+    assert evict_at([], [{**UNREACHABLE, "effect": "NoSchedule"}], NOW) is None
