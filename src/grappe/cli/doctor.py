@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from grappe.base import programs
 from grappe.base.config import ClusterConfig
 from grappe.cli.options import cluster_option, output_option
 from grappe.cli.output import print_data
@@ -28,8 +29,6 @@ _OPTIONAL = {
 }
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _CGROUPS = Path("/sys/fs/cgroup")
-_CNI_DIRS = ("/usr/lib/cni", "/opt/cni/bin")
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,12 @@ class Finding:
     fix: str = ""
 
 
-def _find(program: str) -> str | None:
-    return shutil.which(program, path=os.environ.get("PATH", "") + ":" + _SYSTEM_PATH)
-
-
 def missing_programs() -> list[tuple[str, str]]:
     """(program, Debian package) of what a real node needs and this machine does not have."""
-    missing = [(p, package) for p, package in _PROGRAMS.items() if not _find(p)]
-    if not any((Path(d) / "bridge").exists() for d in _CNI_DIRS):
+    from grappe.node.runtime.containerd.daemon import cni_bin_directory
+
+    missing = [(p, package) for p, package in _PROGRAMS.items() if not programs.find(p)]
+    if cni_bin_directory() is None:
         missing.append(("the CNI plugins", "containernetworking-plugins"))
     return missing
 
@@ -67,7 +64,7 @@ def _programs() -> Finding:
 
 
 def _optional() -> Finding:
-    lost = {package: loss for p, (package, loss) in _OPTIONAL.items() if not _find(p)}
+    lost = {package: loss for p, (package, loss) in _OPTIONAL.items() if not programs.find(p)}
     if not _CERTIFICATES.exists():
         lost["ca-certificates"] = "Git over https trusts nobody"
     if not lost:

@@ -12,7 +12,7 @@
       published/        node ports, host ports on localhost
       loadbalancer/     the node's address for Services of type LoadBalancer
       informers.py      what they share of the cluster
-    netns.py, iproute.py, nft.py, programs.py     how the kernel is talked to
+    netns.py, iproute.py, nft.py                  how the kernel is talked to
 
 Reaches the cluster through the Client only; must never import the node agent or the server. Of the
 machine it changes nothing but one link, routes to the cluster's ranges and a file under /run.

@@ -21,8 +21,9 @@ import select
 import signal
 from pathlib import Path
 
+from grappe.base import programs
 from grappe.base.config import ClusterConfig
-from grappe.network import netns, programs
+from grappe.network import netns
 
 log = logging.getLogger(__name__)
 

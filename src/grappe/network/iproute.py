@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from grappe.base import programs
 from grappe.base.errors import GrappeError
-from grappe.network import netns, programs
+from grappe.network import netns
 
 
 class IpError(GrappeError):

@@ -15,8 +15,9 @@ import socket
 import struct
 import subprocess
 
+from grappe.base import programs
 from grappe.base.errors import GrappeError, UserError
-from grappe.network import netns, programs
+from grappe.network import netns
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _NETLINK_NETFILTER = 12

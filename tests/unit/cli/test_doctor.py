@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from grappe.cli import doctor
+from grappe.node.runtime.containerd import daemon
 
 
 def run(home: Path) -> tuple[int, dict[str, dict[str, object]]]:
@@ -22,7 +23,7 @@ def test_what_a_real_node_needs_and_is_not_there_fails_with_the_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
-    monkeypatch.setattr(doctor, "_CNI_DIRS", (str(tmp_path),))
+    monkeypatch.setattr(daemon, "CNI_DIRECTORIES", (str(tmp_path),))
     code, findings = run(tmp_path)
     assert code == 1
     assert findings["programs"]["fine"] is False
@@ -38,8 +39,9 @@ def test_what_is_only_good_to_have_is_told_and_fails_nothing(
     monkeypatch.setattr(
         shutil, "which", lambda name, path=None: None if name in optional else f"/usr/bin/{name}"
     )
-    (tmp_path / "bridge").touch()
-    monkeypatch.setattr(doctor, "_CNI_DIRS", (str(tmp_path),))
+    for plugin in ("ptp", "host-local", "loopback"):
+        (tmp_path / plugin).touch()
+    monkeypatch.setattr(daemon, "CNI_DIRECTORIES", (str(tmp_path),))
     monkeypatch.setattr(doctor, "_CERTIFICATES", tmp_path / "none.crt")
     _, findings = run(tmp_path)
     assert findings["programs"]["fine"] is True

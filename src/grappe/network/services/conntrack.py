@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from grappe.network import programs
+from grappe.base import programs
 from grappe.network.services.table import Change, Element
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
+from grappe.base import programs
 from grappe.base.errors import UserError
 from grappe.node.runtime.containerd import config
 from grappe.node.runtime.containerd.paths import Paths
@@ -24,13 +24,7 @@ log = logging.getLogger("grappe.node.containerd")
 
 CNI_DIRECTORIES = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 _CNI_PLUGINS = ("ptp", "host-local", "loopback")
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTALL = "apt-get install containerd runc containernetworking-plugins"
-
-
-def find_program(name: str) -> str | None:
-    """A program's path, looked for where root's programs are even when PATH leaves that out."""
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":" + _SYSTEM_PATH)
 
 
 def cni_bin_directory() -> str | None:
@@ -46,12 +40,12 @@ def check_programs() -> tuple[str, str]:
     missing = [
         name
         for name in ("containerd", "containerd-shim-runc-v2", "ctr", "runc")
-        if not find_program(name)
+        if not programs.find(name)
     ]
     cni = cni_bin_directory()
     if cni is None:
         missing.append("the CNI plugins (ptp, host-local, loopback)")
-    containerd = find_program("containerd")
+    containerd = programs.find("containerd")
     if missing or containerd is None or cni is None:
         raise UserError(
             f"running containers needs {', '.join(missing)}, not found on this machine",
@@ -139,7 +133,7 @@ class Daemon:
         self._paths.config.write_text(text)
 
     def _start(self, containerd: str) -> None:
-        environment = {"PATH": os.environ.get("PATH", "") + ":" + _SYSTEM_PATH}
+        environment = {"PATH": programs.search_path()}
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"):
             if name in os.environ:
                 environment[name] = os.environ[name]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from grappe.base import programs
 from grappe.base.errors import UserError
 from grappe.node.runtime.containerd import oci, render
 from grappe.node.runtime.containerd.connection import Connection
-from grappe.node.runtime.containerd.daemon import find_program
 from grappe.node.runtime.containerd.messages import cri
 from grappe.node.runtime.containerd.paths import Paths
 from grappe.node.runtime.containerd.pause import PAUSE_IMAGE, architecture, pause_program
@@ -90,9 +90,7 @@ def _check_archive(file: Path) -> None:
 async def load_image(paths: Paths, file: Path) -> list[str]:
     """Import an OCI or docker-archive tar; the names of the images in it. UserError when
     containerd is not running or refuses the file."""
-    ctr = find_program("ctr")
-    if ctr is None:
-        raise UserError("ctr is not on this machine", "run: apt-get install containerd")
+    ctr = programs.require("ctr", "containerd")
     _check_archive(file)
     process = await asyncio.create_subprocess_exec(
         *(ctr, "--address", str(paths.socket), "--namespace", "k8s.io"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from grappe.base import programs
 from grappe.base.errors import UserError
 from grappe.node.runtime.containerd import config, daemon, oci
 from grappe.node.runtime.containerd.messages import cri, method
@@ -51,7 +52,7 @@ def test_the_socket_path_fits_a_socket_however_deep_the_directory() -> None:
 def test_missing_programs_are_all_named_with_the_way_to_get_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(daemon, "find_program", lambda name: None)
+    monkeypatch.setattr(programs, "find", lambda name: None)
     monkeypatch.setattr(daemon, "CNI_DIRECTORIES", ())
     with pytest.raises(UserError) as raised:
         daemon.check_programs()

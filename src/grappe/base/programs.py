@@ -11,9 +11,14 @@ from grappe.base.errors import UserError
 _ADMINISTRATORS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
+def search_path() -> str:
+    """PATH for ourselves and for programs that start others."""
+    return f"{os.environ.get('PATH', '')}:{_ADMINISTRATORS}"
+
+
 def find(name: str) -> str | None:
     """The program's path, None when it is not installed."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_ADMINISTRATORS}")
+    return shutil.which(name, path=search_path())
 
 
 def require(name: str, package: str) -> str:

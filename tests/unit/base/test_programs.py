@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from grappe.base import programs
 from grappe.base.errors import UserError
-from grappe.network import programs
 
 
 def test_administrators_programs_are_found_without_their_directories_in_the_path(
