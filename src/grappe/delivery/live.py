@@ -43,7 +43,9 @@ class LiveObjects:
         for resource in sorted(wanted, key=lambda r: r.qualified):
             informer = self._informers[resource]
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(informer.tried.wait(), _SYNC_SECONDS)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation.
+                async with asyncio.timeout(_SYNC_SECONDS):
+                    await informer.tried.wait()
             if not informer.synced.is_set():
                 why = informer.failure or "no answer"
                 failures.append(f"cannot watch {resource.qualified}: {why}")

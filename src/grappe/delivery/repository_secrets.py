@@ -45,7 +45,8 @@ class RepositorySecrets:
     async def first_list(self) -> None:
         """Wait until the Secrets are known, or it is clear that they cannot be."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._informer.tried.wait(), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                await self._informer.tried.wait()
 
     def _on_change(self, event_type: str, obj: Object, old: Object | None) -> None:
         name = obj["metadata"]["name"]
