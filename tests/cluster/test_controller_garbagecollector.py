@@ -205,3 +205,18 @@ async def test_custom_resources_that_come_while_it_runs(
             await until(lambda: client.create(WIDGETS, widget))
             await client.delete(CONFIG_MAPS, "owner", "default")
             await until(lambda: gone(client, WIDGETS, "w"))
+
+
+async def test_a_definition_that_is_deleted_at_once_holds_up_nobody(cluster: TestCluster) -> None:
+    async with plant(cluster):
+        client = cluster.client
+        for _ in range(3):
+            await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd())
+            await client.delete(CUSTOM_RESOURCE_DEFINITIONS, "widgets.example.com")
+            await until(
+                lambda: gone(client, CUSTOM_RESOURCE_DEFINITIONS, "widgets.example.com", "")
+            )
+        owner = await client.create(CONFIG_MAPS, config_map("owner"))
+        await client.create(CONFIG_MAPS, config_map("owned", owner))
+        await client.delete(CONFIG_MAPS, "owner", "default")
+        await until(lambda: gone(client, CONFIG_MAPS, "owned"))

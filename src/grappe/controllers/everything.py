@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
@@ -43,6 +43,8 @@ _META = (
 _SETTLE = 0.1
 """Seconds between a change of the CRDs and asking what is served, so that many count as one."""
 _RETRY = 10.0
+_PATIENCE = 10.0
+"""Seconds for the first list of what is new; what is not known by then is asked for one by one."""
 
 
 def metadata_only(obj: Object) -> Object:
@@ -63,6 +65,7 @@ class Everything:
         self._handlers: list[Handler] = []
         self._resource_handlers: list[Callable[[Resource], None]] = []
         self._informers: dict[str, Informer] = {}
+        self._unannounced: dict[str, Resource] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self.synced = asyncio.Event()
@@ -104,7 +107,7 @@ class Everything:
                 try:
                     found = await discover(self._client)
                     await self._follow(found)
-                    retry = _RETRY if found.failures else None
+                    retry = _RETRY if found.failures or self._unannounced else None
                 except (ApiError, TransportError) as error:
                     log.warning("cannot find out what is served: %s", error)
                     retry = _RETRY
@@ -123,8 +126,7 @@ class Everything:
         await asyncio.sleep(_SETTLE)
 
     def _definition_changed(self, event_type: EventType, obj: Object, old: Object | None) -> None:
-        if self.synced.is_set():
-            self._changed.set()
+        self._changed.set()
 
     async def _follow(self, found: Discovered) -> None:
         wanted = {
@@ -142,12 +144,32 @@ class Everything:
         self.resources = wanted
         for resource in new:
             self._add(resource)
-        for resource in new:
-            await self._informers[resource.bucket].synced.wait()
-        self.synced.set()
-        for resource in new:
-            for handler in self._resource_handlers:
-                handler(resource)
+            self._unannounced[resource.bucket] = resource
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Wait until what is new is listed, but no longer than it takes: a resource whose CRD is
+        deleted at once, or whose lists fail, must not hold up all others."""
+        listed = asyncio.create_task(self._listed())
+        changed = asyncio.create_task(self._changed.wait())
+        both: set[asyncio.Task[Any]] = {listed, changed}
+        try:
+            await asyncio.wait(both, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if listed.done() or not changed.done():
+                self.synced.set()
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+        for bucket, resource in [*self._unannounced.items()]:
+            if self._informers[bucket].synced.is_set():
+                del self._unannounced[bucket]
+                for handler in self._resource_handlers:
+                    handler(resource)
+
+    async def _listed(self) -> None:
+        for bucket in [*self._unannounced]:
+            await self._informers[bucket].synced.wait()
 
     def _differs(self, bucket: str, resource: Resource) -> bool:
         return bucket not in self._informers or self.resources.get(bucket) != resource
@@ -164,6 +186,7 @@ class Everything:
     async def _drop(self, resource: Resource) -> None:
         """A resource that is served no more: its objects are gone with it."""
         informer = self._informers.pop(resource.bucket)
+        self._unannounced.pop(resource.bucket, None)
         task = self._tasks.pop(resource.bucket, None)
         if task is None:
             return
