@@ -1,4 +1,4 @@
-"""The agent with real containers: the runtime's contract, pods' lives, volumes, limits, faults."""
+"""The agent with real containers: pods' lives, volumes, limits, faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from grappe.api import Object
 from grappe.api.resources import CONFIG_MAPS, PODS, SECRETS
 from grappe.node import cgroups
 from grappe.node.runtime.containerd.daemon import running_pid
-from grappe.testing import runtime_suite as suite
 from tests.e2e.node_images import BUSYBOX
 from tests.e2e.node_lab import RealLab, phase, ready
 
@@ -33,18 +32,6 @@ pytestmark = [
 def lab() -> Iterator[RealLab]:
     with RealLab() as made:
         yield made
-
-
-@pytest.mark.parametrize("check", suite.CHECKS, ids=lambda check: check.__name__)
-def test_containerd_keeps_the_runtime_contract(lab: RealLab, check, tmp_path: Path) -> None:
-    given = suite.Given(
-        lab.runtime,
-        BUSYBOX,
-        tmp_path,
-        forever=("sh", "-c", "trap 'exit 143' TERM; while true; do sleep 0.05; done"),
-        ending=("sh", "-c", "echo hello; exit 3"),
-    )
-    lab.run(check(given))
 
 
 def test_the_first_pod_is_ready_quickly(lab: RealLab) -> None:

@@ -142,14 +142,14 @@ async def a_container_goes_from_created_to_running_to_exited(given: Given) -> No
         assert (status.state, status.attempt, status.started_at) == ("created", 2, 0)
         await given.runtime.start_container(container)
         status = await given.runtime.container_status(container)
-        assert status.state == "running"
-        assert status.created_at <= status.started_at
-        assert status.image_ref
+        assert status.state == "running", status
+        assert status.created_at <= status.started_at, status
+        assert status.image_ref, status
         await given.runtime.stop_container(container, 5)
         status = await given.runtime.container_status(container)
-        assert status.state == "exited"
-        assert status.exit_code in (137, 143)
-        assert status.finished_at >= status.started_at
+        assert status.state == "exited", status
+        assert status.exit_code in (137, 143), status
+        assert status.finished_at >= status.started_at, status
         listed = await given.runtime.list_containers(config.uid)
         assert [(c.id, c.name, c.state) for c in listed] == [(container, "app", "exited")]
 
