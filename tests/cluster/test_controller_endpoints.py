@@ -168,3 +168,30 @@ async def test_a_headless_service_with_named_pods(cluster: TestCluster) -> None:
         assert endpoint["hostname"] == "db-0"
         [one] = await slices(client)
         assert one["metadata"]["labels"]["service.kubernetes.io/headless"] == ""
+
+
+async def test_endpoints_written_by_hand_become_slices(cluster: TestCluster) -> None:
+    async with plant(cluster):
+        client = cluster.client
+        bare = service("db")
+        del bare["spec"]["selector"]
+        bare["spec"]["ports"] = [{"port": 5432}]
+        await client.create(SERVICES, bare)
+        by_hand: Object = {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": {"name": "db", "namespace": "default"},
+            "subsets": [{"addresses": [{"ip": "10.9.8.7"}], "ports": [{"port": 5432}]}],
+        }
+        await client.create(ENDPOINTS, by_hand)
+        [endpoint] = await until(lambda: ready(client, 1, "db"))
+        assert endpoint["addresses"] == ["10.9.8.7"]
+        changed = {"subsets": [{"addresses": [{"ip": "10.9.8.6"}], "ports": [{"port": 5432}]}]}
+        await client.patch(ENDPOINTS, "db", changed, "default")
+
+        async def moved() -> bool:
+            found = await ready(client, 1, "db")
+            return bool(found) and found[0]["addresses"] == ["10.9.8.6"]
+
+        await until(moved)
+        assert len(await slices(client, "kubernetes")) == 1

@@ -9,6 +9,7 @@ from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
 from grappe.controllers import (
     disruption,
+    endpointslicemirroring,
     podgc,
     rootca,
     serviceaccount,
@@ -38,6 +39,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     disruption.build,
     endpoints.build,
     endpointslice.build,
+    endpointslicemirroring.build,
     garbagecollector.build,
     job.build,
     namespace.build,

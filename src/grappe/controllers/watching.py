@@ -23,6 +23,15 @@ class OwnerWatch:
         """React to every change of what `informer` shows."""
         informer.add_handler(self._changed)
 
+    def follow_owned(self, informer: Informer) -> None:
+        """The same for owners that adopt nothing."""
+        informer.add_handler(self._owned_changed)
+
+    def _owned_changed(self, event_type: str, obj: Object, old: Object | None) -> None:
+        reference = controller_of(obj)
+        if reference is not None:
+            self._enqueue_owner(obj, reference)
+
     def _changed(self, event_type: str, obj: Object, old: Object | None) -> None:
         before = controller_of(old) if old is not None else None
         now = controller_of(obj)
