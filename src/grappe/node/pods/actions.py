@@ -238,6 +238,22 @@ class Actions:
             left = max(left, min(_LEAST_GRACE, grace))
         await self._node.runtime.stop_container(status.id, max(left, 0.0))
 
+    async def kill_all(self, snapshot: Snapshot, grace: float) -> None:
+        """Main containers together, then the sidecars, the last first, in what is left."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        running = [
+            Kill(status, declared, f"Stopping container {declared.name}")
+            for declared in spec.containers(snapshot.pod)
+            for status in snapshot.containers.get(declared.name, ())
+            if status.state == "running"
+        ]
+        main = [kill for kill in running if kill.declared and not kill.declared.restartable]
+        sidecars = [kill for kill in running if kill.declared and kill.declared.restartable]
+        await asyncio.gather(*(self.kill(snapshot, kill, grace) for kill in main))
+        for kill in reversed(sidecars):
+            await self.kill(snapshot, kill, max(0.0, deadline - loop.time()))
+
     async def _pre_stop(
         self,
         snapshot: Snapshot,

@@ -21,16 +21,15 @@ from grappe.node.pods import config, spec
 from grappe.node.pods.actions import Actions, StartTrouble
 from grappe.node.pods.context import NodeContext
 from grappe.node.pods.decide import Kill, Plan, backoff_key, decide, initialized
-from grappe.node.pods.environment import references
 from grappe.node.pods.observer import Containers, Observer
 from grappe.node.pods.report import Reporter
 from grappe.node.pods.resize import resizes
 from grappe.node.pods.snapshot import Snapshot, Stop
 from grappe.node.pods.status import pod_status
+from grappe.node.pods.volumes import PodVolumes
 from grappe.node.probes.prober import Prober
 from grappe.node.runtime.config import Limits
 from grappe.node.runtime.interface import RuntimeFault, SandboxStatus
-from grappe.node.volumes.mounter import referred
 from grappe.node.volumes.payload import MountFault
 
 log = logging.getLogger("grappe.node.pods")
@@ -65,16 +64,14 @@ class PodWorker:
         self._next_attempt = 0
         self._waiting_told: set[str] = set()
         self._limits: dict[str, Limits] = {}
-        self._volumes_at: float | None = None
-        self._volumes_set = False
+        self._volumes = PodVolumes(context)
         self.last: Snapshot | None = None
         """What was seen last; for the kubelet's server."""
 
     # -- what others call
     def update(self, pod: Object) -> None:
         """The pod changed on the API server."""
-        if _shown(pod) != _shown(self.pod):
-            self._volumes_at = 0.0
+        self._volumes.pod_changed(self.pod, pod)
         self.pod = pod
         self._reporter.seen(pod)
         self._interrupt()
@@ -99,7 +96,7 @@ class PodWorker:
 
     def references_changed(self) -> None:
         """A ConfigMap or Secret in use changed."""
-        self._volumes_at = 0.0
+        self._volumes.out_of_date()
         self.wake()
 
     @property
@@ -192,7 +189,10 @@ class PodWorker:
                 return self._node.clock.now()
             self._report(snapshot, plan)
             if snapshot.current is not None and not plan.finished:
-                await self._refresh_volumes(plan)
+                ips = self._actions.pod_ips(snapshot)
+                refresh_at = await self._volumes.refresh(self.pod, ips, self._actions.tell)
+                if refresh_at is not None:
+                    plan.wake_by(refresh_at)
             if not plan.finished:
                 await self._resize(snapshot, plan)
             if plan.finished:
@@ -217,7 +217,7 @@ class PodWorker:
         for sandbox in plan.stop_sandboxes:
             await self._actions.stop_sandbox(sandbox)
         if plan.create_sandbox is not None:
-            await self._set_up_volumes()
+            await self._volumes.set_up(self.pod, self._actions.tell)
             # A failed attempt may leave its name reserved in the runtime: never use a number twice.
             attempt = max(plan.create_sandbox, self._next_attempt)
             self._next_attempt = attempt + 1
@@ -275,48 +275,13 @@ class PodWorker:
         self._stop = Stop("DeadlineExceeded", _DEADLINE, "Failed")
         return True
 
-    # -- volumes
-    async def _set_up_volumes(self) -> None:
-        try:
-            self._volumes_at = await self._node.mounter.set_up(self.pod)
-        except MountFault as fault:
-            self._actions.tell(self.pod, "Warning", "FailedMount", str(fault))
-            raise
-        self._volumes_set = True
-        self._keep_references()
-
-    async def _refresh_volumes(self, plan: Plan) -> None:
-        """Show changed ConfigMaps and Secrets and renewed tokens to the running containers; also
-        after a restart of the agent. Containers go on running when that fails."""
-        now = self._node.clock.now()
-        if not self._volumes_set or (self._volumes_at is not None and self._volumes_at <= now):
-            ips = self._actions.pod_ips(self.last) if self.last is not None else ()
-            try:
-                self._volumes_at = await self._node.mounter.set_up(self.pod, ips)
-                self._volumes_set = True
-                self._keep_references()
-            except MountFault as fault:
-                self._actions.tell(self.pod, "Warning", "FailedMount", str(fault))
-                self._volumes_at = now + _LAST_RETRY
-        if self._volumes_at is not None:
-            plan.wake_by(self._volumes_at)
-
-    def _keep_references(self) -> None:
-        namespace = self.pod["metadata"]["namespace"]
-        wanted = referred(self.pod)
-        for declared in spec.containers(self.pod):
-            maps, secrets = references(declared.spec)
-            wanted |= {("configmap", namespace, name) for name in maps}
-            wanted |= {("secret", namespace, name) for name in secrets}
-        self._node.references.keep(self.uid, wanted)
-
     # -- ending
     async def _end(self) -> float | None:
         """Stop all that runs, tell the final status, and when the pod is deleted remove it."""
         snapshot = await self._look()
         if not self._deleted:
             self._report(snapshot, Plan())
-        await self._kill_all(snapshot)
+        await self._actions.kill_all(snapshot, self._grace())
         for sandbox in snapshot.sandboxes:
             await self._actions.stop_sandbox(sandbox.id)
         snapshot = await self._look()
@@ -327,33 +292,14 @@ class PodWorker:
         if self._deleted or self.pod["metadata"].get("deletionTimestamp"):
             await self._remove(snapshot)
             return None
-        await self._node.mounter.remove(self.uid)
-        self._node.references.release(self.uid)
+        await self._volumes.remove(self.uid)
         return None
-
-    async def _kill_all(self, snapshot: Snapshot) -> None:
-        """Main containers together, then the sidecars, the last first."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._grace()
-        running = [
-            Kill(status, declared, f"Stopping container {declared.name}")
-            for declared in spec.containers(snapshot.pod)
-            for status in snapshot.containers.get(declared.name, ())
-            if status.state == "running"
-        ]
-        main = [kill for kill in running if kill.declared and not kill.declared.restartable]
-        sidecars = [kill for kill in running if kill.declared and kill.declared.restartable]
-        grace = self._grace()
-        await asyncio.gather(*(self._actions.kill(snapshot, kill, grace) for kill in main))
-        for kill in reversed(sidecars):
-            await self._actions.kill(snapshot, kill, max(0.0, deadline - loop.time()))
 
     async def _remove(self, snapshot: Snapshot) -> None:
         """Leave nothing of the pod on the node, then let the API server forget it."""
         for sandbox in snapshot.sandboxes:
             await self._node.runtime.remove_sandbox(sandbox.id)
-        await self._node.mounter.remove(self.uid)
-        self._node.references.release(self.uid)
+        await self._volumes.remove(self.uid)
         self._node.images.forget(self.uid)
         directory = self._node.settings.log_root / spec.log_directory(self.pod)
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
@@ -447,9 +393,3 @@ class PodWorker:
 
     def _unhealthy(self, declared: spec.Declared, reason: str, message: str) -> None:
         self._actions.tell(self.pod, "Warning", reason, message, declared)
-
-
-def _shown(pod: Object) -> tuple[Object | None, Object | None]:
-    """What downwardAPI volumes show of a pod and what can change."""
-    meta = pod["metadata"]
-    return meta.get("labels"), meta.get("annotations")
