@@ -70,6 +70,8 @@ class Grappe:
     def kubectl(
         self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
+        if shutil.which("kubectl") is None:
+            pytest.skip("kubectl is not on PATH")
         done = subprocess.run(
             ["kubectl", f"--context=grappe-{self.name}", *arguments],
             env=self.env,

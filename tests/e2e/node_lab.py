@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import EVENTS, PODS, SERVICE_ACCOUNTS
@@ -220,6 +222,8 @@ class RealLab:
         self, *arguments: str, stdin: bytes | None = None, check: bool = True, timeout: float = 60
     ) -> tuple[int, bytes, bytes]:
         """(exit code, stdout, stderr)."""
+        if shutil.which("kubectl") is None:
+            pytest.skip("kubectl is not on PATH")
         process = await asyncio.create_subprocess_exec(
             "kubectl",
             *arguments,
