@@ -96,7 +96,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_GRACE)
+            async with asyncio.timeout(_STOP_GRACE):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -68,7 +68,8 @@ class ServiceAccount(Plugin):
         store = self._live.store
         watch = store.watch(SERVICE_ACCOUNTS.bucket, store.revision, deliver)
         try:
-            await asyncio.wait_for(seen.wait(), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                await seen.wait()
         except TimeoutError:
             pass
         finally:

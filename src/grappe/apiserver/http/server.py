@@ -70,7 +70,8 @@ class HttpServer:
         for connection in list(self._connections):
             connection.shut_down()
         try:
-            await asyncio.wait_for(self._connections.none_left.wait(), grace)
+            async with asyncio.timeout(grace):
+                await self._connections.none_left.wait()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()

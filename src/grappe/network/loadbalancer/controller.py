@@ -52,7 +52,8 @@ class LoadBalancers:
             self._wake.clear()
             settled = await self._settle()
             try:
-                await asyncio.wait_for(self._wake.wait(), None if settled else RETRY_SECONDS)
+                async with asyncio.timeout(None if settled else RETRY_SECONDS):
+                    await self._wake.wait()
                 await asyncio.sleep(GATHER_SECONDS)
             except TimeoutError:
                 pass

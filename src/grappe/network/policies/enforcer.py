@@ -76,7 +76,8 @@ class PolicyEnforcer:
                     log.error("network policies could not be enforced, trying again: %s", error)
                     written, pause = None, RETRY_SECONDS
                 try:
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
                     await asyncio.sleep(GATHER_SECONDS)
                 except TimeoutError:
                     pass

@@ -58,7 +58,8 @@ class PublishedPorts:
                 await self._settle()
                 patience = RETRY_SECONDS if self._reported else None
                 try:
-                    await asyncio.wait_for(self._wake.wait(), patience)
+                    async with asyncio.timeout(patience):
+                        await self._wake.wait()
                 except TimeoutError:
                     pass
         finally:

@@ -78,7 +78,8 @@ class ServiceProxy:
                 self._undisturbed = -1
                 pause = RETRY_SECONDS
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
                 await asyncio.sleep(GATHER_SECONDS)
             except TimeoutError:
                 pass
