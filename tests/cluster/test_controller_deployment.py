@@ -48,7 +48,8 @@ async def test_a_deployment_becomes_available_and_says_so(cluster: TestCluster) 
             "Progressing": "NewReplicaSetAvailable",
         }
         pods = (await cluster.client.list(PODS, "default")).items
-        assert sorted(p["spec"]["nodeName"] for p in pods) == ["n1", "n1", "n2", "n2"]
+        assert len(pods) == 4
+        assert {p["spec"]["nodeName"] for p in pods} <= {"n1", "n2"}
         [rs] = (await cluster.client.list(REPLICA_SETS, "default")).items
         name = rs["metadata"]["name"]
         assert await events(cluster.client, "web") == [

@@ -142,12 +142,9 @@ class DisruptionController:
                 self.controller.enqueue_object(budget)
 
     async def reconcile(self, key: Key) -> Result | None:
-        budget = self._budgets.get(*key)
+        budget = self._versions.newest(key, self._budgets.get(*key))
         if budget is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, budget):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         status, at = decide(self._look(budget), now)
         # The API server spends the budget too: written on the revision that was looked at.

@@ -38,12 +38,9 @@ class CronJobController:
         OwnerWatch(self.controller, CRON_JOBS, self._cronjobs).follow(self._jobs)
 
     async def reconcile(self, key: Key) -> Result | None:
-        cronjob = self._cronjobs.get(*key)
+        cronjob = self._versions.newest(key, self._cronjobs.get(*key))
         if cronjob is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, cronjob):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         uid = cronjob["metadata"]["uid"]
         jobs = self._own.merged(uid, self._jobs.by_index(CONTROLLER, uid))

@@ -54,12 +54,9 @@ class DaemonSetController:
             self.controller.enqueue_object(daemonset)
 
     async def reconcile(self, key: Key) -> Result | None:
-        daemonset = self._sets.get(*key)
+        daemonset = self._versions.newest(key, self._sets.get(*key))
         if daemonset is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, daemonset):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         pods = await self._look(daemonset)
         newest = await self._revisions.newest(daemonset)

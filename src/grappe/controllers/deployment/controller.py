@@ -55,12 +55,9 @@ class DeploymentController:
             self.controller.enqueue_object(found)
 
     async def reconcile(self, key: Key) -> Result | None:
-        deployment = self._deployments.get(*key)
+        deployment = self._versions.newest(key, self._deployments.get(*key))
         if deployment is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, deployment):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         plan = decide(self._look(deployment), now)
         try:

@@ -9,7 +9,7 @@ from grappe.base.clock import rfc3339
 from grappe.client.informer import EventType
 from grappe.controllers.context import Context
 from grappe.controllers.informers import NODE
-from grappe.controllers.nodelifecycle.decide import Plan, World, decide
+from grappe.controllers.nodelifecycle.decide import GRACE, Plan, World, decide
 from grappe.controllers.pod_control import patch_pod_status
 from grappe.controllers.pods import is_ready
 from grappe.reconcile import Controller, Key, Result, conditions
@@ -64,13 +64,20 @@ class NodeLifecycleController:
         now = self._clock.now()
         self._forgive(key.name, now)
         heard = self._heard.setdefault(key.name, now)
-        all_silent = not any(_is_ready(n) for n in self._nodes.list())
-        plan = decide(World(node, heard, all_silent), now)
+        plan = decide(World(node, heard, self._others_ready(key.name, now)), now)
         await self._act(node, plan, now)
         if plan.look_again_at is None:
             return None
         self._expected_at[key.name] = plan.look_again_at
         return Result(max(plan.look_again_at - now, 0.01))
+
+    def _others_ready(self, name: str, now: float) -> bool:
+        """Whether another node is ready and, as far as we know, has not fallen silent too."""
+        return any(
+            _is_ready(node) and now < self._heard.get(other, now) + GRACE
+            for node in self._nodes.list()
+            if (other := node["metadata"]["name"]) != name
+        )
 
     def _forgive(self, name: str, now: float) -> None:
         """We were stopped or asleep ourselves: the silence since may be ours."""

@@ -36,12 +36,13 @@ _STOPPED = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`heard` is when we last noticed a sign of life, by our own clock; `all_silent` when no node
-    of the cluster is ready: then it is more likely that we are cut off, and nobody is evicted."""
+    """`heard` is when we last noticed a sign of life, by our own clock; `others_ready` whether
+    another node is ready. When none is, it is more likely that we are cut off, and nobody is
+    evicted."""
 
     node: Object
     heard: float
-    all_silent: bool
+    others_ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def decide(world: World, now: float) -> Plan:
     if now >= silent_from:
         listed = _unknown(node, now)
     shown = listed if listed is not None else (node.get("status") or {}).get("conditions") or []
-    wanted = taints(node, shown, world.all_silent, now)
+    wanted = taints(node, shown, world.others_ready, now)
     present = (node.get("spec") or {}).get("taints") or []
     return Plan(
         conditions=listed,
@@ -96,7 +97,7 @@ def _unknown(node: Object, now: float) -> list[Object] | None:
     return result if changed else None
 
 
-def taints(node: Object, listed: list[Object], all_silent: bool, now: float) -> list[Object]:
+def taints(node: Object, listed: list[Object], others_ready: bool, now: float) -> list[Object]:
     """The node's taints with ours put right, and all others as they are."""
     present = (node.get("spec") or {}).get("taints") or []
     wanted: dict[tuple[str, str], Object] = {}
@@ -105,7 +106,7 @@ def taints(node: Object, listed: list[Object], all_silent: bool, now: float) -> 
         if key is None:
             continue
         wanted[key, "NoSchedule"] = {"key": key, "effect": "NoSchedule"}
-        if key in (NOT_READY, UNREACHABLE) and not all_silent:
+        if key in (NOT_READY, UNREACHABLE) and others_ready:
             wanted[key, "NoExecute"] = {
                 "key": key,
                 "effect": "NoExecute",

@@ -51,12 +51,9 @@ class ReplicaSetController:
         OwnerWatch(self.controller, resource, self._replicasets).follow(self._pods)
 
     async def reconcile(self, key: Key) -> Result | None:
-        rs = self._replicasets.get(*key)
+        rs = self._versions.newest(key, self._replicasets.get(*key))
         if rs is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, rs):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         failure = await self._act(rs, decide(self._look(rs), now))
         next_at = await self._report(key, rs, failure, now)

@@ -46,12 +46,9 @@ class StatefulSetController:
         OwnerWatch(self.controller, STATEFUL_SETS, self._sets).follow(self._pods)
 
     async def reconcile(self, key: Key) -> Result | None:
-        sts = self._sets.get(*key)
+        sts = self._versions.newest(key, self._sets.get(*key))
         if sts is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, sts):
-            return None  # our own write is about to arrive, and enqueues the key again
         now = self._clock.now()
         pods = await self._look(sts)
         newest = await self._revisions.newest(sts)

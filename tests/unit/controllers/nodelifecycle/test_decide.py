@@ -26,13 +26,13 @@ def names(listed: list[Object] | None) -> set[tuple[str, str]]:
 
 
 def test_a_node_that_reports_is_left_alone_until_it_would_be_silent() -> None:
-    plan = decide(World(node(), NOW - 10, False), NOW)
+    plan = decide(World(node(), NOW - 10, True), NOW)
     assert (plan.conditions, plan.taints, plan.lost) == (None, None, False)
     assert plan.look_again_at == NOW - 10 + GRACE
 
 
 def test_a_silent_node_is_unknown_and_unreachable() -> None:
-    plan = decide(World(node(), NOW - GRACE, False), NOW)
+    plan = decide(World(node(), NOW - GRACE, True), NOW)
     assert plan.lost
     assert {c["status"] for c in plan.conditions or ()} == {"Unknown"}
     reasons = {c["type"]: c["reason"] for c in plan.conditions or ()}
@@ -42,15 +42,17 @@ def test_a_silent_node_is_unknown_and_unreachable() -> None:
 
 
 def test_a_node_that_has_been_marked_is_not_marked_again() -> None:
-    first = decide(World(node(), NOW - GRACE, False), NOW)
+    first = decide(World(node(), NOW - GRACE, True), NOW)
     marked = {**node(None), "spec": {"taints": first.taints}}
     marked["status"] = {"conditions": first.conditions}
-    again = decide(World(marked, NOW - GRACE, False), NOW + 5)
+    again = decide(World(marked, NOW - GRACE, True), NOW + 5)
     assert (again.conditions, again.taints, again.lost) == (None, None, False)
 
 
 def test_nobody_is_evicted_when_all_are_silent() -> None:
-    plan = decide(World(node("False"), NOW, True), NOW)
+    silent = decide(World(node(), NOW - GRACE, False), NOW)
+    assert names(silent.taints) == {("unreachable", "NoSchedule")}
+    plan = decide(World(node("False"), NOW, False), NOW)
     assert names(plan.taints) == {("not-ready", "NoSchedule")}
 
 
@@ -65,7 +67,7 @@ def test_nobody_is_evicted_when_all_are_silent() -> None:
 )
 def test_pressure(kind: str, status: str, taint: str) -> None:
     pressed = node("True", {"type": kind, "status": status})
-    assert names(decide(World(pressed, NOW, False), NOW).taints) == {(taint, "NoSchedule")}
+    assert names(decide(World(pressed, NOW, True), NOW).taints) == {(taint, "NoSchedule")}
 
 
 foreign = st.lists(
@@ -88,15 +90,15 @@ ours = st.lists(
 
 @given(foreign, ours, st.sampled_from(["True", "False", "Unknown"]), st.booleans(), st.booleans())
 def test_other_taints_are_never_touched_and_ours_follow_from_conditions(
-    others: list[Object], stale: list[Object], ready: str, cordoned: bool, all_silent: bool
+    others: list[Object], stale: list[Object], ready: str, cordoned: bool, others_ready: bool
 ) -> None:
     subject = node(ready, taints=[*others, *stale], unschedulable=cordoned)
-    found = taints(subject, subject["status"]["conditions"], all_silent, NOW)
+    found = taints(subject, subject["status"]["conditions"], others_ready, NOW)
     assert [t for t in found if not t["key"].startswith("node.kubernetes.io/")] == others
     clean = node(ready, taints=[*others], unschedulable=cordoned)
-    assert names(found) == names(taints(clean, clean["status"]["conditions"], all_silent, NOW))
+    assert names(found) == names(taints(clean, clean["status"]["conditions"], others_ready, NOW))
     settled = node(ready, taints=found, unschedulable=cordoned)
-    assert taints(settled, settled["status"]["conditions"], all_silent, NOW + 9) == found
+    assert taints(settled, settled["status"]["conditions"], others_ready, NOW + 9) == found
 
 
 UNREACHABLE: Object = {
