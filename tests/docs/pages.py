@@ -80,5 +80,5 @@ def _parse(line: str, language: str) -> Iterator[tuple[str, ...]]:
         words = shlex.split(line, comments=True)
     except ValueError:  # prose between backticks
         return
-    if words:
+    if words and "…" not in words:
         yield tuple(words)
