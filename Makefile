@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3
 
-.PHONY: setup check test bench docs clean
+.PHONY: setup check test bench docs oldest clean
 
 setup: .venv/.ready
 
@@ -29,6 +29,13 @@ bench: setup            ## the figures of docs/performance.md
 docs: setup             ## run what the docs show, check their links
 	$(BIN)/python tools/check_links.py
 	$(BIN)/python -m pytest tests/docs
+
+oldest: setup           ## the oldest versions that pyproject.toml allows pass the unit tests
+	$(PYTHON) -m venv --clear build/oldest
+	$(BIN)/python tools/oldest_requirements.py >build/oldest/requirements.txt
+	build/oldest/bin/pip install -q -r build/oldest/requirements.txt pytest pytest-asyncio \
+		pytest-timeout pytest-xdist hypothesis
+	PYTHONPATH=src build/oldest/bin/python -m pytest tests/unit -n $(WORKERS) -q
 
 clean:
 	rm -rf .venv build dist src/*.egg-info
