@@ -90,8 +90,13 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _clean(v) for k, v in value.items() if v is not None and not _is_directive(k)}
     if isinstance(value, list):
-        return [_clean(v) for v in value if not (isinstance(v, dict) and v.get(_PATCH) == "delete")]
+        return [_clean(v) for v in value if not _only_directs(v)]
     return value
+
+
+def _only_directs(item: Any) -> bool:
+    """Whether a list's item deletes another, or says how the list is meant and nothing else."""
+    return isinstance(item, dict) and (item.get(_PATCH) == "delete" or item.keys() == {_PATCH})
 
 
 def _retained(original: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:

@@ -200,3 +200,9 @@ def test_a_list_replaced_item_by_item_becomes_the_wanted_one(
     }
     result = strategic_merge_patch(pod(*live), patch, POD)
     assert [{k: v for k, v in c.items() if v} for c in result["spec"]["containers"]] == wanted
+
+
+def test_a_list_that_replaces_nothing_brings_only_its_items() -> None:
+    patch = {"status": {"podIPs": [{"ip": "10.0.0.1"}, {"$patch": "replace"}]}}
+    found = strategic_merge_patch({"status": {}}, patch, builtin_schema("v1", "Pod"))
+    assert found == {"status": {"podIPs": [{"ip": "10.0.0.1"}]}}
