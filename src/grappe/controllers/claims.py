@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import Resource
-from grappe.api.selectors import LabelSelector
+from grappe.api.resources import PODS, Resource
+from grappe.api.selectors import LabelSelector, label_selector_from_object
 from grappe.client.interface import Client
+from grappe.controllers.own_writes import OwnWrites
+from grappe.controllers.pods import slim_pod
 from grappe.reconcile.owners import controller_of, owner_reference
 
 
@@ -44,6 +46,19 @@ def claim(owner: Object, selector: LabelSelector, candidates: Iterable[Object]) 
         elif matches and not going and not obj["metadata"].get("deletionTimestamp"):
             adopt.append(obj)
     return Claim(tuple(owned), tuple(adopt), tuple(release))
+
+
+async def owned_pods(
+    client: Client, resource: Resource, owner: Object, own: OwnWrites, candidates: Iterable[Object]
+) -> list[Object]:
+    """The pods an owner manages now: adopted and released as its selector says. `own` is told of
+    what that wrote."""
+    selector = label_selector_from_object(owner["spec"].get("selector"))
+    found = claim(owner, selector, candidates)
+    adopted, released = await settle(client, resource, owner, PODS, found)
+    for pod in (*adopted, *released):
+        own.wrote(owner["metadata"]["uid"], slim_pod(pod))
+    return [*found.owned, *map(slim_pod, adopted)]
 
 
 async def settle(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from grappe.api import Object
-from grappe.client.informer import Informer
+from grappe.client.informer import EventType, Informer
 
 
 def _version(obj: Object) -> int:
@@ -35,10 +35,15 @@ class OwnWrites:
         self._written.get(owner_uid, {}).pop(uid, None)
         self._deleted.setdefault(owner_uid, {})[uid] = _version(obj)
 
-    def forget(self, owner_uid: str) -> None:
-        """The owner is gone."""
-        self._written.pop(owner_uid, None)
-        self._deleted.pop(owner_uid, None)
+    def follow(self, owners: Informer) -> OwnWrites:
+        """Forget what was written for an owner when that is gone."""
+        owners.add_handler(self._owner_changed)
+        return self
+
+    def _owner_changed(self, event_type: EventType, owner: Object, old: Object | None) -> None:
+        if event_type == "DELETED":
+            self._written.pop(owner["metadata"]["uid"], None)
+            self._deleted.pop(owner["metadata"]["uid"], None)
 
     def merged(self, owner_uid: str, found: Iterable[Object]) -> list[Object]:
         """What the informer shows for the owner, brought up to our writes; in order of name."""

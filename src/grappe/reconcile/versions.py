@@ -35,6 +35,14 @@ class VersionTracker:
         """The object is gone."""
         self._written.pop(key, None)
 
+    def newest(self, key: Key, copy: Object | None) -> Object | None:
+        """`copy` if it may be decided on: None when the object is gone, and when it is older than
+        our last write, which will be noticed, and enqueue the key, when it arrives."""
+        if copy is None:
+            self.forget(key)
+            return None
+        return None if self.is_stale(key, copy) else copy
+
     def is_stale(self, key: Key, copy: Object | None) -> bool:
         """Whether `copy` (None: not there) is from before our last write."""
         written = self._written.get(key)

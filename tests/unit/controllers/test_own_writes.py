@@ -18,6 +18,10 @@ class Copy:
     def __init__(self) -> None:
         self.revision = 0
         self.objects: dict[str, Object] = {}
+        self.handlers: list[Any] = []
+
+    def add_handler(self, handler: Any) -> None:
+        self.handlers.append(handler)
 
 
 def obj(name: str, version: int, **meta: Any) -> Object:
@@ -75,9 +79,12 @@ def test_a_pod_that_takes_time_to_go_is_shown_as_going() -> None:
     assert own.merged("owner", [going]) == [going]
 
 
-def test_a_forgotten_owner_has_no_writes() -> None:
-    copy = Copy()
-    own = OwnWrites(copy)  # type: ignore[arg-type]
+def test_what_was_written_for_a_deleted_owner_is_forgotten() -> None:
+    copy, owners = Copy(), Copy()
+    own = OwnWrites(copy).follow(owners)  # type: ignore[arg-type]
     own.wrote("owner", obj("a", 5))
-    own.forget("owner")
+    for event_type in ("MODIFIED", "DELETED"):
+        assert own.merged("owner", []) == [obj("a", 5)]
+        for handler in owners.handlers:
+            handler(event_type, obj("owner", 6), None)
     assert own.merged("owner", []) == []

@@ -78,3 +78,14 @@ def test_a_write_the_copy_never_shows_is_forgotten():
     tracker.wrote(config_map(resourceVersion="11"))
     tracker.forget(key)
     assert not tracker.is_stale(key, None)
+
+
+def test_only_what_is_there_and_not_older_than_our_write_is_decided_on():
+    tracker, key = VersionTracker(ManualClock()), Key("ns", "a")
+    old, new = config_map(resourceVersion="9"), config_map(resourceVersion="10")
+    tracker.wrote(new)
+    assert tracker.newest(key, old) is None
+    assert tracker.newest(key, new) is new
+    tracker.wrote(config_map(resourceVersion="11"))
+    assert tracker.newest(key, None) is None
+    assert tracker.newest(key, new) is new  # another object of that name

@@ -30,7 +30,7 @@ class CronJobController:
         self._clock = context.clock
         self._cronjobs = context.informers.of(CRON_JOBS)
         self._jobs = context.informers.of(JOBS)
-        self._own = OwnWrites(self._jobs)
+        self._own = OwnWrites(self._jobs).follow(self._cronjobs)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("cronjob-controller")
         self.controller = Controller("cronjob", reconcile=self.reconcile)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.resources import NODES, PODS, builtin_kind
-from grappe.api.selectors import label_selector_from_object
 from grappe.client.informer import EventType
-from grappe.controllers.claims import claim, settle
+from grappe.controllers.claims import owned_pods
 from grappe.controllers.context import Context
 from grappe.controllers.daemonset.decide import Plan, World, decide
 from grappe.controllers.daemonset.nodes import make_pod, target
 from grappe.controllers.informers import CONTROLLER, ORPHAN
 from grappe.controllers.own_writes import OwnWrites
 from grappe.controllers.pod_control import PodControl
-from grappe.controllers.pods import slim_pod
 from grappe.controllers.revision_control import RevisionControl
 from grappe.controllers.revisions import HASH
 from grappe.controllers.statuses import write_status
@@ -38,7 +36,7 @@ class DaemonSetController:
         self._nodes = context.informers.of(NODES)
         self._pods = context.informers.of(PODS)
         self._revisions = RevisionControl(context.client, context.informers)
-        self._own = OwnWrites(self._pods)
+        self._own = OwnWrites(self._pods).follow(self._sets)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("daemonset-controller")
         self._control = PodControl(context.client, self._recorder, self._own)
@@ -78,12 +76,8 @@ class DaemonSetController:
         meta = daemonset["metadata"]
         owned = self._own.merged(meta["uid"], self._pods.by_index(CONTROLLER, meta["uid"]))
         orphans = self._pods.by_index(ORPHAN, meta["namespace"])
-        selector = label_selector_from_object(daemonset["spec"]["selector"])
-        found = claim(daemonset, selector, (*owned, *orphans))
-        adopted, released = await settle(self._client, DAEMON_SETS, daemonset, PODS, found)
-        for pod in (*adopted, *released):
-            self._own.wrote(meta["uid"], slim_pod(pod))
-        return [*found.owned, *map(slim_pod, adopted)]
+        candidates = (*owned, *orphans)
+        return await owned_pods(self._client, DAEMON_SETS, daemonset, self._own, candidates)
 
     async def _act(self, daemonset: Object, plan: Plan, digest: str) -> None:
         for pod in plan.failed:

@@ -31,7 +31,7 @@ class DeploymentController:
         self._deployments = context.informers.of(DEPLOYMENTS)
         self._replicasets = context.informers.of(REPLICA_SETS)
         self._pods = context.informers.of(PODS)
-        self._own = OwnWrites(self._replicasets)
+        self._own = OwnWrites(self._replicasets).follow(self._deployments)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("deployment-controller")
         self.controller = Controller("deployment", reconcile=self.reconcile, concurrency=4)

@@ -34,7 +34,7 @@ class EndpointSliceController:
         self._pods = context.informers.of(PODS)
         self._nodes = context.informers.of(NODES)
         self._slices = context.informers.of(ENDPOINT_SLICES)
-        self._own = OwnWrites(self._slices)
+        self._own = OwnWrites(self._slices).follow(self._services)
         self.controller = Controller("endpointslice", reconcile=self.reconcile, concurrency=4)
         self._services.add_handler(self.controller.on_change)
         self._slices.add_handler(self._slice_changed)

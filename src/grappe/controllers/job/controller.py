@@ -5,8 +5,7 @@ from __future__ import annotations
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import JOBS, PODS
-from grappe.api.selectors import label_selector_from_object
-from grappe.controllers.claims import claim, settle
+from grappe.controllers.claims import owned_pods
 from grappe.controllers.context import Context
 from grappe.controllers.informers import CONTROLLER, NAMESPACE, ORPHAN
 from grappe.controllers.job.counting import FINALIZER
@@ -34,7 +33,7 @@ class JobController:
         self._clock = context.clock
         self._jobs = context.informers.of(JOBS)
         self._pods = context.informers.of(PODS)
-        self._own = OwnWrites(self._pods)
+        self._own = OwnWrites(self._pods).follow(self._jobs)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("job-controller")
         self._control = PodControl(context.client, self._recorder, self._own)
@@ -54,11 +53,9 @@ class JobController:
     async def reconcile(self, key: Key) -> Result | None:
         job = self._jobs.get(*key)
         await self._free_orphans(key, job)
+        job = self._versions.newest(key, job)
         if job is None:
-            self._versions.forget(key)
             return None
-        if self._versions.is_stale(key, job):
-            return None  # our own write is about to arrive, and enqueues the key again
         if (job["spec"].get("managedBy") or MANAGED_BY) != MANAGED_BY:
             return None
         now = self._clock.now()
@@ -79,12 +76,8 @@ class JobController:
         meta = job["metadata"]
         shown = self._own.merged(meta["uid"], self._pods.by_index(CONTROLLER, meta["uid"]))
         orphans = self._pods.by_index(ORPHAN, meta["namespace"])
-        selector = label_selector_from_object(job["spec"].get("selector"))
-        found = claim(job, selector, (*shown, *orphans))
-        adopted, released = await settle(self._client, JOBS, job, PODS, found)
-        for pod in (*adopted, *released):
-            self._own.wrote(meta["uid"], slim_pod(pod))
-        return World(job, (*found.owned, *map(slim_pod, adopted)))
+        candidates = (*shown, *orphans)
+        return World(job, tuple(await owned_pods(self._client, JOBS, job, self._own, candidates)))
 
     async def _act(self, job: Object, plan: Plan) -> ApiError | None:
         for pod in (*plan.release, *plan.drop):

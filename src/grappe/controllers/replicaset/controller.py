@@ -40,7 +40,7 @@ class ReplicaSetController:
         self._resource = resource
         self._replicasets = context.informers.of(resource)
         self._pods = context.informers.of(PODS)
-        self._own = OwnWrites(self._pods)
+        self._own = OwnWrites(self._pods).follow(self._replicasets)
         self._versions = VersionTracker(context.clock)
         plain = resource is REPLICATION_CONTROLLERS
         component = "replication-controller" if plain else "replicaset-controller"

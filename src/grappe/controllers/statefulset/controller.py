@@ -5,8 +5,7 @@ from __future__ import annotations
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import PODS, builtin_kind
-from grappe.api.selectors import label_selector_from_object
-from grappe.controllers.claims import claim, settle
+from grappe.controllers.claims import owned_pods
 from grappe.controllers.context import Context
 from grappe.controllers.informers import CONTROLLER, ORPHAN
 from grappe.controllers.own_writes import OwnWrites
@@ -38,7 +37,7 @@ class StatefulSetController:
         self._pods = context.informers.of(PODS)
         self._claims = context.informers.of(CLAIMS)
         self._revisions = RevisionControl(context.client, context.informers)
-        self._own = OwnWrites(self._pods)
+        self._own = OwnWrites(self._pods).follow(self._sets)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("statefulset-controller")
         self.controller = Controller("statefulset", reconcile=self.reconcile, concurrency=4)
@@ -77,11 +76,8 @@ class StatefulSetController:
             for p in self._pods.by_index(ORPHAN, meta["namespace"])
             if p["metadata"]["name"].startswith(f"{meta['name']}-")
         ]
-        found = claim(sts, label_selector_from_object(sts["spec"]["selector"]), (*owned, *orphans))
-        adopted, released = await settle(self._client, STATEFUL_SETS, sts, PODS, found)
-        for pod in (*adopted, *released):
-            self._own.wrote(meta["uid"], slim_pod(pod))
-        return [*found.owned, *map(slim_pod, adopted)]
+        candidates = (*owned, *orphans)
+        return await owned_pods(self._client, STATEFUL_SETS, sts, self._own, candidates)
 
     async def _act(self, sts: Object, plan: Plan, revisions: dict[str, Object]) -> None:
         for number, revision in plan.create.items():
