@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grappe.api import Object
-from grappe.scheduler.amounts import Amounts, add, amounts
+from grappe.api.pod_resources import add_to
+from grappe.scheduler.amounts import Amounts, amounts
 from grappe.scheduler.pods import HostPort, PodInfo
 
 
@@ -33,7 +34,7 @@ class NodeInfo:
         requested: dict[str, int] = {}
         cpu = memory = 0
         for pod in found.values():
-            add(requested, pod.requests)
+            add_to(requested, pod.requests)
             cpu += pod.scored[0]
             memory += pod.scored[1]
         return replace(
@@ -48,7 +49,7 @@ class NodeInfo:
     def with_pod(self, pod: PodInfo) -> NodeInfo:
         """The same node with one pod more; quicker than `with_pods`."""
         requested = dict(self.requested)
-        add(requested, pod.requests)
+        add_to(requested, pod.requests)
         return replace(
             self,
             pods={**self.pods, pod.uid: pod},

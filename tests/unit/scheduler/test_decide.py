@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grappe.scheduler.amounts import add
+from grappe.api.pod_resources import add_to
 from grappe.scheduler.decide import Placement, Rejected, decide, nodes_to_find
 from grappe.scheduler.nodes import NodeInfo, Snapshot
 from grappe.scheduler.pods import PodInfo
@@ -131,7 +131,7 @@ def test_a_placement_never_overcommits_and_is_always_the_same(
     if isinstance(outcome, Placement):
         chosen = next(n for n in found.nodes if n.name == outcome.node)
         total = dict(chosen.requested)
-        add(total, subject.requests)
+        add_to(total, subject.requests)
         for name in subject.requests:
             assert total[name] <= chosen.allocatable[name]
         assert len(chosen.pods) < chosen.allocatable["pods"]

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from grappe.api import Object
+from grappe.api.pod_resources import add_to, at_once
 from grappe.api.quantity import QuantityError, parse
 
 Amounts = dict[str, Decimal]
@@ -32,43 +33,20 @@ def container_amounts(container: Object, side: Side) -> Amounts:
 
 
 def pod_amounts(spec: Object, side: Side) -> Amounts:
-    """The greater of what the containers need together (with the sidecars) and what any init
-    container needs while it runs, plus the overhead."""
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, container_amounts(container, side))
-    sidecars: Amounts = {}
-    peak: Amounts = {}
-    for container in spec.get("initContainers") or ():
-        own = container_amounts(container, side)
-        if container.get("restartPolicy") == "Always":
-            _add(sidecars, own)
-            _raise(peak, sidecars)
-        else:
-            beside = dict(sidecars)
-            _add(beside, own)
-            _raise(peak, beside)
-    _add(total, sidecars)
-    _raise(total, peak)
+    """What the containers need at once, or what is stated for the whole pod (KEP-2837), plus the
+    overhead."""
+    total = at_once(spec, lambda container: container_amounts(container, side))
+    total.update(container_amounts(spec, side))
     overhead = amounts(spec.get("overhead"))
     if side == "limits":  # an unlimited resource stays unlimited
         overhead = {name: value for name, value in overhead.items() if name in total}
-    _add(total, overhead)
+    add_to(total, overhead)
     return total
 
 
 def add(parts: Iterable[Amounts]) -> Amounts:
+    """The sum of all."""
     total: Amounts = {}
     for part in parts:
-        _add(total, part)
+        add_to(total, part)
     return total
-
-
-def _add(total: Amounts, more: Amounts) -> None:
-    for name, value in more.items():
-        total[name] = total.get(name, Decimal(0)) + value
-
-
-def _raise(total: Amounts, least: Amounts) -> None:
-    for name, value in least.items():
-        total[name] = max(total.get(name, Decimal(0)), value)

@@ -53,3 +53,13 @@ def test_overhead_is_added_to_requests_but_limits_nothing_that_is_unlimited() ->
 )
 def test_what_is_no_quantity_is_left_out(quantities: dict[str, Any]) -> None:
     assert amounts(quantities).keys() <= quantities.keys()
+
+
+def test_what_is_stated_for_the_pod_counts_instead_of_its_containers() -> None:
+    spec = {
+        "containers": [container(500), container(None)],
+        "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "3"}},
+        "overhead": {"cpu": "250m"},
+    }
+    assert cpu(spec) == 2250
+    assert cpu(spec, "limits") == 3250
