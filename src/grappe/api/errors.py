@@ -75,31 +75,31 @@ def _qualified(resource: str, group: str) -> str:
     return f"{resource}.{group}" if group else resource
 
 
-def not_found(resource: str, name: str, group: str = "") -> ApiError:
-    message = f'{_qualified(resource, group)} "{name}" not found'
-    details: Object = {"name": name}
+def _details(kind: str, name: str, group: str) -> Object:
+    """`details` of a Status, in Kubernetes' order; what is empty is left out. `kind` holds the
+    resource for all reasons but Invalid, as in Kubernetes."""
+    details: Object = {}
+    if name:
+        details["name"] = name
     if group:
         details["group"] = group
-    details["kind"] = resource
-    return ApiError(404, "NotFound", message, details)
+    details["kind"] = kind
+    return details
+
+
+def not_found(resource: str, name: str, group: str = "") -> ApiError:
+    message = f'{_qualified(resource, group)} "{name}" not found'
+    return ApiError(404, "NotFound", message, _details(resource, name, group))
 
 
 def already_exists(resource: str, name: str, group: str = "") -> ApiError:
     message = f'{_qualified(resource, group)} "{name}" already exists'
-    details: Object = {"name": name}
-    if group:
-        details["group"] = group
-    details["kind"] = resource
-    return ApiError(409, "AlreadyExists", message, details)
+    return ApiError(409, "AlreadyExists", message, _details(resource, name, group))
 
 
 def conflict(resource: str, name: str, why: str, group: str = "") -> ApiError:
     message = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {why}'
-    details: Object = {"name": name}
-    if group:
-        details["group"] = group
-    details["kind"] = resource
-    return ApiError(409, "Conflict", message, details)
+    return ApiError(409, "Conflict", message, _details(resource, name, group))
 
 
 OBJECT_MODIFIED = (
@@ -112,10 +112,7 @@ def invalid(kind: str, name: str, causes: Iterable[Cause], group: str = "") -> A
     found = list(causes)
     texts = [f"{c.field}: {c.message}" for c in found]
     told = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    details: Object = {"name": name}
-    if group:
-        details["group"] = group
-    details["kind"] = kind
+    details = _details(kind, name, group)
     details["causes"] = [
         {"reason": c.reason, "message": c.message, "field": c.field} for c in found
     ]
@@ -134,13 +131,9 @@ def unauthorized() -> ApiError:
 
 def forbidden(resource: str, name: str, why: str, group: str = "") -> ApiError:
     subject = f'{_qualified(resource, group)} "{name}"' if name else _qualified(resource, group)
-    details: Object = {}
-    if name:
-        details["name"] = name
-    if group:
-        details["group"] = group
-    details["kind"] = resource
-    return ApiError(403, "Forbidden", f"{subject} is forbidden: {why}", details)
+    return ApiError(
+        403, "Forbidden", f"{subject} is forbidden: {why}", _details(resource, name, group)
+    )
 
 
 def gone(message: str) -> ApiError:
