@@ -141,7 +141,7 @@ def gone(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
-def method_not_allowed(resource: str, group: str, method: str) -> ApiError:
+def method_not_allowed(resource: str, group: str) -> ApiError:
     return ApiError(
         405,
         "MethodNotAllowed",

@@ -60,7 +60,7 @@ class Endpoints:
         else:
             found = self._document(path, request)
         if found is not None and request.method not in ("GET", "HEAD"):
-            raise method_not_allowed("", "", request.method)
+            raise method_not_allowed("", "")
         return found
 
     def _document(self, path: str, request: Request) -> Response | None:

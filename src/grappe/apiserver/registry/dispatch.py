@@ -49,7 +49,7 @@ class Registry:
         if info.subresource:
             return self._subresource(call)
         if info.verb not in resource.verbs:
-            raise method_not_allowed(resource.plural, resource.group, request.method)
+            raise method_not_allowed(resource.plural, resource.group)
         return self._whole(call)
 
     def _whole(self, call: Call) -> Answer | Awaitable[Answer]:
@@ -58,7 +58,7 @@ class Registry:
         if unscoped and info.name and info.verb not in ("list", "watch"):
             raise path_not_found()
         if unscoped and info.verb not in ("list", "watch"):
-            raise method_not_allowed(info.plural, info.group, call.request.method)
+            raise method_not_allowed(info.plural, info.group)
         match info.verb:
             case "get":
                 return reading.get(backend, call)
@@ -78,7 +78,7 @@ class Registry:
                 return deleting.delete(backend, call)
             case "deletecollection":
                 return deleting.delete_collection(backend, call)
-        raise method_not_allowed(info.plural, info.group, call.request.method)
+        raise method_not_allowed(info.plural, info.group)
 
     def _subresource(self, call: Call) -> Answer | Awaitable[Answer]:
         backend, info = self._backend, call.info
@@ -113,4 +113,4 @@ class Registry:
                 return proxy(backend, call)
             case ("token", "create"):
                 return request_token(backend, call)
-        raise method_not_allowed(info.plural, info.group, call.request.method)
+        raise method_not_allowed(info.plural, info.group)

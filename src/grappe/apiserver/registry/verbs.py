@@ -55,7 +55,7 @@ async def create(backend: Backend, call: Call) -> Response:
     """POST of a new object."""
     info, request = call.info, call.request
     if info.name:
-        raise method_not_allowed(info.plural, info.group, "POST")
+        raise method_not_allowed(info.plural, info.group)
     options = write_options(info.query, request.headers, "CreateOptions")
     obj = read_object(request.body, request.headers, call.served, options.validation, call.warnings)
     return show(backend, call, await create_object(backend, call, obj, options))

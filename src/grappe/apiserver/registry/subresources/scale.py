@@ -66,7 +66,7 @@ async def change_scale(backend: Backend, call: Call) -> Response:
             return made
 
     else:
-        raise method_not_allowed(call.info.plural, call.info.group, call.request.method)
+        raise method_not_allowed(call.info.plural, call.info.group)
 
     def change(live: Object) -> Object:
         scale = wanted(live)
