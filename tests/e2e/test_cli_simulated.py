@@ -152,6 +152,36 @@ def test_bad_input_is_answered_with_what_is_wrong(
     assert told in done.stderr
 
 
+def test_a_folder_with_other_peoples_files_is_no_data_dir(grappe: Grappe, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    up = ("up", "--simulate", "1", "--port", "0", "--data-dir")
+    done = grappe(*up, str(mine), check=False)
+    assert done.returncode == 1
+    assert f"{mine} is not empty" in done.stderr
+    assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
+    done = grappe(*up, "/dev/null", check=False)
+    assert "nothing can be kept in /dev/null" in done.stderr
+    assert grappe("status", check=False).returncode == 1
+
+
+def test_a_running_cluster_says_that_its_nodes_and_port_stay(grappe: Grappe) -> None:
+    grappe("up", "--simulate", "1", "--port", "0")
+    done = grappe("up", "--simulate", "2", check=False)
+    assert done.returncode == 1
+    assert "runs already, without 2 simulated nodes" in done.stderr
+    assert "is already up" in grappe("up", "--simulate", "1", "--port", "0").stdout
+
+
+def test_a_cluster_is_deleted_whatever_the_kubeconfig_is_like(grappe: Grappe) -> None:
+    grappe("up", "--simulate", "1", "--port", "0")
+    (grappe.home / ".kube" / "config").write_text("not: [yaml")
+    assert "its context stays" in grappe("delete", "--yes").stderr
+    assert grappe("status", check=False).returncode == 1
+    assert (grappe.home / ".kube" / "config").read_text() == "not: [yaml"
+
+
 def test_a_taken_port_is_named(grappe: Grappe, tmp_path: object) -> None:
     import socket
 

@@ -82,13 +82,38 @@ def create(name: str, data_dir: Path | None, port: int | None, simulate: int) ->
         from grappe.network.namespace import free_slot
 
         config = replace(config, slot=free_slot(name))
-    config.save()
-    if where != usual:
-        usual.parent.mkdir(parents=True, exist_ok=True)
-        if usual.is_symlink():
-            usual.unlink()
-        usual.symlink_to(where)
+    try:
+        _require_ours(where, name)
+        config.save()
+        if where != usual:
+            usual.parent.mkdir(parents=True, exist_ok=True)
+            if usual.is_symlink():
+                usual.unlink()
+            usual.symlink_to(where)
+    except OSError as error:
+        raise UserError(
+            f"nothing can be kept in {where}: {error.strerror}", "choose another: --data-dir DIR"
+        ) from None
     return config
+
+
+def _require_ours(data_dir: Path, name: str) -> None:
+    """UserError unless the directory is free, or this cluster's, put back from a backup: `delete`
+    removes all that is in it."""
+    left = {"cluster.tmp"}  # of an `up` that was killed
+    if not data_dir.is_dir() or {entry.name for entry in data_dir.iterdir()} <= left:
+        return
+    try:
+        holder = ClusterConfig.load(data_dir).name
+    except UserError:
+        raise UserError(
+            f"{data_dir} is not empty, and what is in it is no cluster",
+            "name a directory that is empty or not there yet: --data-dir DIR",
+        ) from None
+    if holder != name:
+        raise UserError(
+            f"{data_dir} holds the cluster {holder!r}", "choose another: --data-dir DIR"
+        )
 
 
 def settle(config: ClusterConfig, port: int | None, simulate: int | None) -> ClusterConfig:
@@ -210,11 +235,21 @@ def delete(config: ClusterConfig, say: Say) -> None:
         delete_node(config)
     say("removing the data")
     usual = default_data_dir(config.name)
-    shutil.rmtree(config.data_dir)
+    _remove(config.data_dir)
     if usual.is_symlink():
         usual.unlink()
     if usual.parent.is_dir() and not any(usual.parent.iterdir()):
         usual.parent.rmdir()
+
+
+def _remove(data_dir: Path) -> None:
+    """`cluster.json` last, so that a deletion that was cut off can be asked for again."""
+    for entry in data_dir.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != "cluster.json":
+            entry.unlink()
+    shutil.rmtree(data_dir)
 
 
 def run_in_foreground(config: ClusterConfig) -> None:

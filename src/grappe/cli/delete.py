@@ -16,6 +16,7 @@ def command(name: str, yes: bool) -> None:
     import sys
 
     from grappe.assembly import cluster
+    from grappe.base.errors import UserError
     from grappe.cli.up import context_name
     from grappe.client.kubeconfig_edit import remove_context
 
@@ -24,4 +25,7 @@ def command(name: str, yes: bool) -> None:
         click.confirm(f"Delete cluster {name} and all data in {config.data_dir}?", abort=True)
     with step(f"cluster {name} deleted") as say:
         cluster.delete(config, say)
+    try:
         remove_context(None, context_name(config))
+    except UserError as error:  # the cluster is gone all the same
+        click.echo(f"its context stays: {error.message}", err=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from grappe.base.config import ClusterConfig
+from grappe.base.errors import UserError
 from grappe.cli.options import cluster_option
 from grappe.cli.output import step
 
@@ -51,6 +52,7 @@ def command(
         if data_dir and data_dir.resolve() != config.data_dir.resolve():
             raise click.UsageError(f"cluster {name!r} lives in {config.data_dir}")
         if supervisor.running(config):
+            _refuse_changes(config, port, simulate)
             _wait_until_ready(config)
             _farewell(config, started, "is already up")
             return
@@ -72,6 +74,17 @@ def command(
     _farewell(config, started, "is up")
 
 
+def _refuse_changes(config: ClusterConfig, port: int | None, simulate: int | None) -> None:
+    """A running cluster keeps its port and nodes; whoever asks for others is told."""
+    asked = [f"port {port}"] if port not in (None, 0, config.port) else []
+    asked += [f"{simulate} simulated nodes"] if simulate not in (None, config.simulate) else []
+    if asked:
+        raise UserError(
+            f"cluster {config.name!r} runs already, without {' and '.join(asked)}",
+            f"run: grappe down --cluster {config.name}, then grappe up again",
+        )
+
+
 def _nodes(simulate: int | None) -> int:
     """How many simulated nodes; 0 for a real one, which only root can have."""
     if simulate:
@@ -88,7 +101,6 @@ def _nodes(simulate: int | None) -> int:
 
 
 def _require_real_node() -> None:
-    from grappe.base.errors import UserError
     from grappe.cli.doctor import missing_programs
 
     if os.geteuid() != 0:

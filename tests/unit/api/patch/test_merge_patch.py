@@ -34,11 +34,15 @@ def test_a_patch_that_is_no_object_is_refused() -> None:
         merge_patch({}, [])
 
 
+def is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 objects = st.recursive(
     st.none() | st.integers() | st.lists(st.integers(), max_size=2),
     lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=8,
-).filter(lambda v: isinstance(v, dict))
+).filter(is_object)
 
 
 def test_the_result_shares_nothing_with_the_patch() -> None:
