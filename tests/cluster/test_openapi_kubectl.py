@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cluster.people import administrator
-
 from grappe.testing.cluster import TestCluster
+from tests.cluster.people import administrator
 
 
 async def test_explain_prints_fields_and_descriptions(cluster: TestCluster) -> None:

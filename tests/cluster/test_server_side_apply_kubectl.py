@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cluster.people import administrator
-
 from grappe.api import Object
 from grappe.api.resources import CONFIG_MAPS, DEPLOYMENTS
 from grappe.testing.cluster import TestCluster
+from tests.cluster.people import administrator
 
 
 def deployment(image: str = "web:1", **spec: Any) -> Object:

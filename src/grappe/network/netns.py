@@ -54,12 +54,14 @@ def create(name: str) -> None:
     if exists(name):
         return
     while True:
-        NETNS_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
+            NETNS_DIR.mkdir(mode=0o755, parents=True, exist_ok=True)
             path_of(name).touch(mode=0o444)
             break
-        except FileNotFoundError:
-            continue  # a `delete` elsewhere removed the directory in between
+        except (FileNotFoundError, FileExistsError):
+            # A `delete` elsewhere removed the directory in between.
+            if NETNS_DIR.exists() and not NETNS_DIR.is_dir():
+                raise
 
     def bind() -> None:
         _check(_libc.unshare(_CLONE_NEWNET), "unshare a network namespace")
