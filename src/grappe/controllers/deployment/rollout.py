@@ -79,7 +79,11 @@ def wanted_annotations(deployment: Object, rs: Object | None, number: int) -> di
         if key not in _OWN_ANNOTATIONS:
             known[key] = value
     before = known.get(REVISION, "")
-    if int(before or 0) < number:
+    try:
+        present = int(before or 0)
+    except ValueError:
+        return known  # written by somebody else: left alone, as kube-controller-manager does
+    if present < number:
         known[REVISION] = str(number)
         if before:
             history = [r for r in known.get(REVISION_HISTORY, "").split(",") if r]

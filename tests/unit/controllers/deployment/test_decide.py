@@ -153,6 +153,17 @@ def test_a_rollback_reuses_the_old_replicaset_and_gives_it_a_new_revision() -> N
     assert model.deployment["metadata"]["annotations"][REVISION] == "3"
 
 
+def test_a_revision_that_is_no_number_holds_up_nothing() -> None:
+    model = rolled_out(replicas=2)
+    [rs] = model.replicasets.values()
+    rs["metadata"]["annotations"][REVISION] = "mine"
+    model.deployment["spec"]["replicas"] = 3
+    model.settle()
+    [rs] = model.replicasets.values()
+    assert replicas(rs) == 3
+    assert rs["metadata"]["annotations"][REVISION] == "mine"
+
+
 def test_history_is_cut_to_its_limit() -> None:
     model = rolled_out(replicas=1, spec={"revisionHistoryLimit": 2})
     for number in range(2, 7):
