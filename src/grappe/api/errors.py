@@ -173,7 +173,3 @@ def internal(message: str) -> ApiError:
 
 def unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
-
-
-def timeout(message: str, retry_after: int = 1) -> ApiError:
-    return ApiError(504, "Timeout", message, {"retryAfterSeconds": retry_after})

@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from grappe.base.config import ClusterConfig
-from grappe.base.errors import UserError
 
-BIN_DIR = Path("/usr/lib/cni")
-PLUGINS = ("ptp", "host-local", "loopback")
 FILE = "10-grappe.conflist"
 MTU = 1500
 
@@ -49,13 +46,3 @@ def write(conf_dir: Path, config: ClusterConfig) -> Path:
     draft.write_text(json.dumps(conflist(config), indent=2) + "\n")
     os.replace(draft, path)
     return path
-
-
-def check(bin_dir: Path = BIN_DIR) -> None:
-    """UserError unless the plugins are there."""
-    missing = [name for name in PLUGINS if not os.access(bin_dir / name, os.X_OK)]
-    if missing:
-        raise UserError(
-            f"CNI plugins are missing in {bin_dir}: {', '.join(missing)}",
-            "apt-get install containernetworking-plugins",
-        )

@@ -17,47 +17,36 @@ def has(obj: Object, finalizer: str) -> bool:
     return finalizer in (obj["metadata"].get("finalizers") or ())
 
 
-async def add(client: Client, resource: Resource, obj: Object, finalizer: str) -> Object:
-    """Make sure the object carries the finalizer; the newest object is returned."""
-    return await _edit(client, resource, obj, finalizer, present=True)
-
-
 async def remove(client: Client, resource: Resource, obj: Object, finalizer: str) -> Object | None:
-    """Take the finalizer off; None when the object is gone altogether."""
+    """Take the finalizer off; the newest object, None when it is gone altogether."""
     try:
-        return await _edit(client, resource, obj, finalizer, present=False)
+        return await _without(client, resource, obj, finalizer)
     except ApiError as error:
         if error.code == 404:
             return None
         raise
 
 
-async def _edit(
-    client: Client, resource: Resource, obj: Object, finalizer: str, *, present: bool
-) -> Object:
+async def _without(client: Client, resource: Resource, obj: Object, finalizer: str) -> Object:
     """The whole list is written, bound to the revision it was read at, so that a finalizer another
     controller adds or takes off meanwhile is never undone."""
-    for attempt in range(_ATTEMPTS):
-        meta = obj["metadata"]
-        finalizers = [f for f in meta.get("finalizers") or () if f != finalizer]
-        if present == (finalizer in (meta.get("finalizers") or ())):
-            return obj
-        if present:
-            finalizers.append(finalizer)
+    meta = obj["metadata"]
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        if not has(obj, finalizer):
+            break
         patch = {
             "metadata": {
-                "finalizers": finalizers or None,
-                "resourceVersion": meta["resourceVersion"],
+                "finalizers": [f for f in obj["metadata"]["finalizers"] if f != finalizer] or None,
+                "resourceVersion": obj["metadata"]["resourceVersion"],
                 "uid": meta["uid"],
             }
         }
         try:
             return await client.patch(resource, meta["name"], patch, meta.get("namespace"))
         except ApiError as error:
-            if error.reason != "Conflict" or attempt == _ATTEMPTS - 1:
+            if error.reason != "Conflict" or not attempts_left:
                 raise
-        newest = await client.get(resource, meta["name"], meta.get("namespace"))
-        if newest["metadata"]["uid"] != meta["uid"]:
+        obj = await client.get(resource, meta["name"], meta.get("namespace"))
+        if obj["metadata"]["uid"] != meta["uid"]:
             raise ApiError(404, "NotFound", f"{resource.qualified} {meta['name']} was replaced")
-        obj = newest
-    raise AssertionError("unreachable")
+    return obj

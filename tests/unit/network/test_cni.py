@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from grappe.base.config import ClusterConfig
-from grappe.base.errors import UserError
 from grappe.network import cni
 
 
@@ -20,10 +17,3 @@ def test_the_network_list_gives_pods_addresses_of_the_clusters_range(tmp_path: P
     assert plugin["ipam"]["dataDir"] == str(tmp_path / "node" / "cni")
     assert not plugin["ipMasq"]
     assert [p.name for p in path.parent.iterdir()] == [cni.FILE]
-
-
-def test_missing_plugins_are_named_with_the_package_that_has_them(tmp_path: Path) -> None:
-    (tmp_path / "loopback").touch(mode=0o755)
-    with pytest.raises(UserError, match="ptp, host-local") as caught:
-        cni.check(tmp_path)
-    assert "containernetworking-plugins" in caught.value.fix

@@ -139,9 +139,7 @@ def _beyond_limits(world: World) -> list[Object]:
             for j in world.jobs
             if outcome(j) == kind and not j["metadata"].get("deletionTimestamp")
         ]
-        ended.sort(
-            key=lambda j: ((j.get("status") or {}).get("startTime") or "", j["metadata"]["name"])
-        )
+        ended.sort(key=_started)
         surplus = len(ended) - (default if limit is None else int(limit))
         found += ended[: max(0, surplus)]
     return found

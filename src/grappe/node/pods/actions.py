@@ -4,7 +4,6 @@ the events the kubelet writes."""
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from pathlib import Path
 from typing import Literal
@@ -25,8 +24,6 @@ from grappe.node.references import CacheTimeout
 from grappe.node.runtime.config import ContainerConfig, SandboxConfig
 from grappe.node.runtime.interface import ContainerStatus, Image, NotFound, RuntimeFault
 from grappe.node.volumes.payload import MountFault
-
-log = logging.getLogger("grappe.node.pods")
 
 _LEAST_GRACE = 2.0
 """Seconds SIGTERM still gets when a preStop hook has used up the grace period."""
