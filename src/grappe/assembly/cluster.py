@@ -55,6 +55,7 @@ def load(name: str) -> ClusterConfig:
 
 
 def exists(name: str) -> bool:
+    """Whether there is a cluster of that name, running or not."""
     return (data_dir_of(name) / "cluster.json").exists()
 
 

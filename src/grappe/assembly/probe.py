@@ -38,6 +38,7 @@ def get(config: ClusterConfig, path: str) -> Any:
 
 
 def api_ready(config: ClusterConfig) -> bool:
+    """Whether the server answers and has made what every cluster has."""
     return _get(config, "/readyz")[0] == 200
 
 

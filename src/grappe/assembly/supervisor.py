@@ -34,10 +34,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def pid_path(config: ClusterConfig, role: str) -> Path:
+    """The pid file of a role, or of the supervisor itself."""
     return config.run_dir / f"{role}.pid"
 
 
 def log_path(config: ClusterConfig, role: str) -> Path:
+    """What a role writes to stderr; the older half, if any, is beside it as `.log.1`."""
     return config.log_dir / f"{role}.log"
 
 

@@ -85,7 +85,9 @@ class Client(Protocol):
         namespace: str | None = None,
         *,
         subresource: str | None = None,
-    ) -> Object: ...
+    ) -> Object:
+        """The newest committed object, or its subresource (`scale`)."""
+        ...
 
     async def list(
         self,
@@ -136,7 +138,9 @@ class Client(Protocol):
         *,
         subresource: str | None = None,
         field_manager: str = "",
-    ) -> Object: ...
+    ) -> Object:
+        """PUT. With a `resourceVersion` in `obj`, 409 Conflict when it is not the newest."""
+        ...
 
     async def patch(
         self,
@@ -150,7 +154,10 @@ class Client(Protocol):
         field_manager: str = "",
         force: bool = False,
         dry_run: bool = False,
-    ) -> Object: ...
+    ) -> Object:
+        """`patch` as JSON of the form `patch_type` names: a list of operations for JSON patch, an
+        object for the others. `force` is for server-side apply only."""
+        ...
 
     async def apply(
         self,
@@ -176,7 +183,10 @@ class Client(Protocol):
         grace_period: int | None = None,
         uid: str = "",
         resource_version: str = "",
-    ) -> Object: ...
+    ) -> Object:
+        """The object as it is while finalizers or a grace period (seconds) keep it, else a Status.
+        `uid` and `resource_version` are preconditions: 409 Conflict unless they hold."""
+        ...
 
     async def delete_collection(
         self,
@@ -185,7 +195,9 @@ class Client(Protocol):
         *,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> None: ...
+    ) -> None:
+        """Delete whatever matches, each as `delete` would."""
+        ...
 
     async def raw(
         self,

@@ -21,6 +21,7 @@ def find(obj: Object, condition_type: str) -> Object | None:
 
 
 def is_true(obj: Object, condition_type: str) -> bool:
+    """Whether the condition is there and its status is `True` (not `False`, not `Unknown`)."""
     condition = find(obj, condition_type)
     return condition is not None and condition.get("status") == "True"
 
@@ -42,4 +43,5 @@ def with_condition(conditions: Sequence[Object] | None, wanted: Object, now: flo
 
 
 def without_condition(conditions: Sequence[Object] | None, condition_type: str) -> list[Object]:
+    """The conditions of every other type."""
     return [c for c in conditions or () if c.get("type") != condition_type]

@@ -14,6 +14,7 @@ _ATTEMPTS = 5
 
 
 def has(obj: Object, finalizer: str) -> bool:
+    """Whether the object waits for that finalizer before it may go."""
     return finalizer in (obj["metadata"].get("finalizers") or ())
 
 

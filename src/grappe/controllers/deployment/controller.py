@@ -25,6 +25,8 @@ def build(context: Context) -> Controller:
 
 
 class DeploymentController:
+    """One step of a rollout for each reconcile: the ReplicaSets' statuses lead to the next."""
+
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._clock = context.clock

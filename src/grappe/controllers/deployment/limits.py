@@ -25,6 +25,7 @@ def scaled(value: int | str | None, of: int, *, up: bool, default: int | str) ->
 
 
 def is_rolling(deployment: Object) -> bool:
+    """Whether the strategy is RollingUpdate, which is also the default."""
     return (deployment["spec"].get("strategy") or {}).get("type") != "Recreate"
 
 

@@ -31,6 +31,7 @@ _OWN_ANNOTATIONS = frozenset(
 
 
 def creation_order(rs: Object) -> tuple[str, str]:
+    """Sorts the oldest first; of those made in one second, by name."""
     meta = rs["metadata"]
     return (meta.get("creationTimestamp") or "", meta["name"])
 

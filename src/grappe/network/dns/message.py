@@ -107,6 +107,7 @@ def truncated(question: Question, data: bytes) -> bytes:
 
 
 def is_truncated(data: bytes) -> bool:
+    """Whether the answer says: ask again by TCP."""
     return bool(data[2] & 0x02)
 
 
@@ -126,6 +127,7 @@ def rotations(data: bytes, most: int) -> list[bytes]:
 
 
 def with_id(data: bytes, id_: bytes) -> bytes:
+    """The same message for another question: its first two bytes are the question's."""
     return id_ + data[2:]
 
 

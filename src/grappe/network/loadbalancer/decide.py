@@ -63,6 +63,7 @@ def holds(service: Object, address: str) -> bool:
 
 
 def balanced_ports(service: Object) -> list[Port]:
+    """The ports a Service takes of the address."""
     return [
         Port(port.get("protocol") or "TCP", port["port"])
         for port in service["spec"].get("ports") or ()

@@ -43,6 +43,7 @@ def is_ipv4(text: Any) -> bool:
 
 
 def is_port(number: Any) -> bool:
+    """Whether anything can listen there."""
     return isinstance(number, int) and 0 < number < 65536
 
 
