@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from grappe.base.errors import UserError
 from grappe.cli.options import cluster_option
 
 
@@ -18,6 +19,8 @@ def command(name: str, path: bool) -> None:
     from grappe.assembly import cluster
 
     config = cluster.load(name)
+    if not config.kubeconfig.exists():
+        raise UserError(f"cluster {name!r} has not been started yet", "run: grappe up")
     if path:
         click.echo(config.kubeconfig)
     else:

@@ -7,7 +7,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from grappe.base.errors import UserError
 from grappe.client.connection import Connection, open_connection
@@ -29,14 +29,9 @@ class HttpsTransport:
     def __init__(
         self, settings: ConnectionSettings, *, limit: int = 32, timeout: float = 30.0
     ) -> None:
-        url = urlsplit(settings.server)
-        if url.scheme not in ("https", "http") or not url.hostname:
-            raise UserError(
-                f"{settings.server!r} is no URL of an API server",
-                "it should look like https://HOST:PORT",
-            )
+        url = _split(settings.server)
         self._settings = settings
-        self._host = url.hostname
+        self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._authority = url.netloc.rpartition("@")[2]
         self._prefix = url.path.rstrip("/")
@@ -190,6 +185,19 @@ class HttpsTransport:
                 if not self._token:
                     raise TransportError(f"token file {path}: {error.strerror}") from error
         return self._token
+
+
+def _split(server: str) -> SplitResult:
+    """The parts of the server's URL; UserError when it is none."""
+    try:
+        url = urlsplit(server)
+        if url.scheme in ("https", "http") and url.hostname and url.port != 0:
+            return url
+    except ValueError:  # a port that is none, an address in brackets that is none
+        pass
+    raise UserError(
+        f"{server!r} is no URL of an API server", "it should look like https://HOST:PORT"
+    )
 
 
 def _tls_context(settings: ConnectionSettings) -> ssl.SSLContext:

@@ -250,9 +250,12 @@ async def test_a_token_file_is_sent_as_bearer_token(tmp_path):
         await transport.close()
 
 
-def test_a_url_that_is_none_is_a_user_error():
+@pytest.mark.parametrize(
+    "server", ["127.0.0.1:6443", "https://", "https://host:99999", "https://host:x", "https://[::1"]
+)
+def test_a_url_that_is_none_is_a_user_error(server: str):
     with pytest.raises(UserError, match="no URL of an API server"):
-        HttpsTransport(ConnectionSettings(server="127.0.0.1:6443"))
+        HttpsTransport(ConnectionSettings(server=server))
 
 
 # -- TLS ---------------------------------------------------------------------------------------
