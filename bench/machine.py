@@ -43,12 +43,14 @@ def _wait(condition: object, deadline: float = 30.0) -> float:
 
 def start(name: str, data_dir: Path) -> tuple[ClusterConfig, Figure, Figure]:
     """`grappe up` from nothing: until the API is ready, until the node is."""
+    environment = {**os.environ, "KUBECONFIG": str(data_dir.parent / "kubeconfig")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as the launcher does
     begun = time.monotonic()
     up = subprocess.Popen(
         [sys.executable, "-m", "grappe.cli", "up", "-c", name, "--port", "0"]
         + ["--data-dir", str(data_dir)],
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "KUBECONFIG": str(data_dir.parent / "kubeconfig")},
+        env=environment,
     )
     _wait(lambda: cluster.exists(name))
     config = cluster.load(name)

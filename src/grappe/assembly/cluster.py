@@ -144,7 +144,20 @@ def prepare(config: ClusterConfig) -> None:
 
 
 def start(config: ClusterConfig) -> None:
-    """Start the supervisor in a session of its own; it starts everything else."""
+    """Start the cluster's processes, and make its certificates while they load.
+
+    Whoever needs the certificates waits for them (`pki.ensure` holds a lock).
+    """
+    _start_supervisor(config)
+    try:
+        prepare(config)
+    except BaseException:
+        stop(config, lambda _: None)
+        raise
+
+
+def _start_supervisor(config: ClusterConfig) -> None:
+    """In a session of its own; it starts everything else."""
     output = supervisor.open_log(config, "supervisor")
     try:
         subprocess.Popen(

@@ -68,8 +68,7 @@ def command(
         cluster.run_in_foreground(config)
         return
     with step("certificates"):
-        cluster.prepare(config)
-    cluster.start(config)
+        cluster.start(config)
     _wait_until_ready(config)
     _farewell(config, started, "is up")
 
