@@ -64,7 +64,9 @@ def test_pods_run_exactly_once_whenever_something_is_killed(victim: str) -> None
                 (container,) = pod["status"]["containerStatuses"]
                 # A start that the kill cuts off fails without having run; it is tried again.
                 last = container["lastState"].get("terminated", {})
-                assert not container["restartCount"] or last["reason"] == "StartError", last
+                # With containerd killed in the middle of it, nobody knows how it ended.
+                cut_off = ("StartError",) if victim == "agent" else ("StartError", "Unknown")
+                assert not container["restartCount"] or last["reason"] in cut_off, last
             await lab.runtime.connect()
             running = [c for c in await lab.runtime.list_containers() if c.state == "running"]
             sandboxes = [s for s in await lab.runtime.list_sandboxes() if s.ready]
