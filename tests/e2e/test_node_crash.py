@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from grappe.node.runtime.containerd.daemon import running_pid
+from grappe.node.runtime.interface import Unavailable
 from tests.e2e.node_lab import RealLab, ready
 from tests.e2e.node_process import arguments
 
@@ -68,7 +69,15 @@ def test_pods_run_exactly_once_whenever_something_is_killed(victim: str) -> None
                 cut_off = ("StartError",) if victim == "agent" else ("StartError", "Unknown")
                 assert not container["restartCount"] or last["reason"] in cut_off, last
             await lab.runtime.connect()
-            running = [c for c in await lab.runtime.list_containers() if c.state == "running"]
+            async with asyncio.timeout(30):  # a killed containerd is only just coming back
+                while True:
+                    try:
+                        containers = await lab.runtime.list_containers()
+                    except Unavailable:
+                        await asyncio.sleep(0.05)
+                    else:
+                        break
+            running = [c for c in containers if c.state == "running"]
             sandboxes = [s for s in await lab.runtime.list_sandboxes() if s.ready]
             await lab.runtime.close()
         assert len(running) == len(sandboxes) == len(names)
