@@ -148,19 +148,20 @@ def start(config: ClusterConfig) -> None:
 
     Whoever needs the certificates waits for them (`pki.ensure` holds a lock).
     """
-    _start_supervisor(config)
+    process = _start_supervisor(config)
     try:
         prepare(config)
     except BaseException:
-        stop(config, lambda _: None)
+        process.terminate()  # it may not have written its pid file yet
+        process.wait()
         raise
 
 
-def _start_supervisor(config: ClusterConfig) -> None:
+def _start_supervisor(config: ClusterConfig) -> subprocess.Popen[bytes]:
     """In a session of its own; it starts everything else."""
     output = supervisor.open_log(config, "supervisor")
     try:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "grappe.assembly.supervisor", str(config.data_dir)],
             stdin=subprocess.DEVNULL,
             stdout=output,
