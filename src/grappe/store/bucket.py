@@ -5,11 +5,11 @@ Only committed state lives here. Plain data structures; no I/O, no event loop.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from grappe.store.interface import CompactedError, Event, Record
+from grappe.store.ordered import OrderedRecords
 
 _EVENT_OVERHEAD = 300
 """Bytes an event costs besides its body: the event, its record, its labels and fields."""
@@ -22,12 +22,11 @@ class Bucket:
     every event above it are known. `history_bytes` is what those events weigh.
     """
 
-    __slots__ = ("_history", "_indexes", "_keys", "_rows", "floor", "history_bytes", "records")
+    __slots__ = ("_history", "_indexes", "_ordered", "floor", "history_bytes", "records")
 
     def __init__(self, indexed_fields: Iterable[str] = (), floor: int = 0) -> None:
         self.records: dict[str, Record] = {}
-        self._keys: list[str] = []
-        self._rows: list[Record] = []  # in the order of _keys, so that a list is one slice
+        self._ordered = OrderedRecords()
         self._indexes: dict[str, dict[str, set[str]]] = {field: {} for field in indexed_fields}
         self._history: deque[Event] = deque()
         self.floor = floor
@@ -36,10 +35,7 @@ class Bucket:
     # -- reading ---------------------------------------------------------------------------------
     def select(self, prefix: str, after: str) -> list[Record]:
         """Records whose key starts with `prefix` and is above `after`, in key order."""
-        if not prefix and not after:
-            return self._rows[:]
-        start, end = _span(self._keys, prefix, after)
-        return self._rows[start:end]
+        return self._ordered.select(prefix, after)
 
     def select_at(self, prefix: str, after: str, revision: int) -> list[Record]:
         """The same at an older revision, by taking newer events back; CompactedError."""
@@ -67,7 +63,7 @@ class Bucket:
         index = self._indexes.get(field)
         if index is not None:
             return [self.records[key] for key in sorted(index.get(value, ()))]
-        return [record for record in self._rows if record.fields.get(field) == value]
+        return [record for record in self._ordered if record.fields.get(field) == value]
 
     def events_after(self, revision: int) -> list[Event]:
         """Every event above `revision`, oldest first; CompactedError when some are gone."""
@@ -87,16 +83,12 @@ class Bucket:
         record = event.record
         key = record.key
         old = self.records.get(key)
-        place = bisect_left(self._keys, key)
         if event.type == "DELETED":
             if old is not None:
-                del self.records[key], self._keys[place], self._rows[place]
+                del self.records[key]
+                self._ordered.remove(key)
         else:
-            if old is None:
-                self._keys.insert(place, key)
-                self._rows.insert(place, record)
-            else:
-                self._rows[place] = record
+            self._ordered.put(record)
             self.records[key] = record
         for field, index in self._indexes.items():
             before = old.fields.get(field) if old is not None else None
@@ -116,8 +108,7 @@ class Bucket:
     def load(self, records: dict[str, Record], history: Iterable[Event]) -> None:
         """Fill an empty bucket with a whole state at once (after a restart)."""
         self.records = records
-        self._keys = sorted(records)
-        self._rows = [records[key] for key in self._keys]
+        self._ordered = OrderedRecords(records)
         for field, index in self._indexes.items():
             for key, record in records.items():
                 value = record.fields.get(field)
@@ -145,11 +136,3 @@ class Bucket:
                 yield event.previous.revision
             if event.type == "DELETED":
                 yield event.record.revision
-
-
-def _span(keys: list[str], prefix: str, after: str) -> tuple[int, int]:
-    """Where the keys with `prefix` and above `after` begin and end."""
-    start = bisect_left(keys, prefix) if prefix > after else bisect_right(keys, after)
-    if not prefix:
-        return start, len(keys)
-    return start, bisect_left(keys, prefix[:-1] + chr(ord(prefix[-1]) + 1), lo=start)
