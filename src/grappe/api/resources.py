@@ -6,7 +6,7 @@ a real cluster (https://kubernetes.io/docs/reference/kubernetes-api/).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import quote
 
@@ -36,15 +36,14 @@ class Resource:
     categories: tuple[str, ...] = ()
     subresources: frozenset[str] = frozenset()
     verbs: tuple[str, ...] = ALL_VERBS
+    api_version: str = field(init=False, compare=False)
+    bucket: str = field(init=False, compare=False)
+    """The same for every version: `/pods`, `apps/deployments`."""
 
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def bucket(self) -> str:
-        """The same for every version: `/pods`, `apps/deployments`."""
-        return f"{self.group}/{self.plural}"
+    def __post_init__(self) -> None:
+        version = f"{self.group}/{self.version}" if self.group else self.version
+        object.__setattr__(self, "api_version", version)
+        object.__setattr__(self, "bucket", f"{self.group}/{self.plural}")
 
     @property
     def qualified(self) -> str:

@@ -83,22 +83,23 @@ def encode(managed: dict[ManagerKey, Ownership]) -> list[Object]:
         managed.items(),
         key=lambda kv: (kv[0].operation, kv[1].time, kv[0].manager, kv[1].api_version),
     )
-    return [_entry(key, owned) for key, owned in ordered]
+    return [entry(key, owned) for key, owned in ordered]
 
 
-def _entry(key: ManagerKey, owned: Ownership) -> Object:
-    entry: Object = {
+def entry(key: ManagerKey, owned: Ownership) -> Object:
+    """One entry of the list to store."""
+    told: Object = {
         "manager": key.manager,
         "operation": key.operation,
         "apiVersion": owned.api_version,
     }
     if owned.time:
-        entry["time"] = owned.time
-    entry["fieldsType"] = "FieldsV1"
-    entry["fieldsV1"] = owned.fields
+        told["time"] = owned.time
+    told["fieldsType"] = "FieldsV1"
+    told["fieldsV1"] = owned.fields
     if key.subresource:
-        entry["subresource"] = key.subresource
-    return entry
+        told["subresource"] = key.subresource
+    return told
 
 
 def _bounded(managed: dict[ManagerKey, Ownership]) -> dict[ManagerKey, Ownership]:

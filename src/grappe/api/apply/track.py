@@ -5,7 +5,7 @@ from __future__ import annotations
 from grappe.api import Object
 from grappe.api.apply.compare import compare
 from grappe.api.apply.field_set import difference, union
-from grappe.api.apply.managers import Ownership, decode, encode, is_reset, key_of
+from grappe.api.apply.managers import Ownership, decode, encode, entry, is_reset, key_of
 from grappe.api.schema.interface import Schema
 
 _EMPTY: Object = {"metadata": {}}
@@ -29,6 +29,12 @@ def track_update(
     """
     metadata = new["metadata"]
     asked = metadata.pop("managedFields", None)
+    if old is None and asked is None:
+        written = compare(schema.root, _EMPTY, new).written
+        if written is not None:
+            key = key_of(manager, "Update", api_version, subresource)
+            metadata["managedFields"] = [entry(key, Ownership(written, api_version, now))]
+        return
     before = _EMPTY if old is None else old
     kept = before["metadata"].get("managedFields")
     if subresource or asked is None:

@@ -29,12 +29,15 @@ def config_map(obj: Object) -> Causes:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     yield from _keys(data, "data")
     yield from _keys(binary, "binaryData")
-    for key in sorted(set(data) & set(binary)):
-        detail = "duplicate of key present in binaryData"
-        yield invalid(f"data[{key}]", key, detail)
-    size = sum(len(v.encode()) for v in data.values()) + sum(
-        len(v) * 3 // 4 for v in binary.values()
-    )
+    if binary:
+        for key in sorted(set(data) & set(binary)):
+            detail = "duplicate of key present in binaryData"
+            yield invalid(f"data[{key}]", key, detail)
+    size = 0
+    for value in data.values():
+        size += len(value) if value.isascii() else len(value.encode())
+    for value in binary.values():
+        size += len(value) * 3 // 4
     if size > _MOST_BYTES:
         yield too_long("", _MOST_BYTES)
 

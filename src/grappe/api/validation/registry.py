@@ -8,6 +8,7 @@ from grappe.api import Object
 from grappe.api.errors import Cause
 from grappe.api.resources import Resource
 from grappe.api.validation import configuration, metadata, networking, pods, workloads
+from grappe.api.validation.plain_metadata import is_plain
 from grappe.api.validation.rules import Causes
 
 _Create = Callable[[Object], Causes]
@@ -58,7 +59,8 @@ _RULES: dict[tuple[str, str], tuple[_Create, _Update | None]] = {
 
 def validate_create(resource: Resource, obj: Object) -> list[Cause]:
     """Everything wrong with a new object of a built-in kind."""
-    found = list(metadata.validate(resource, obj["metadata"]))
+    about = obj["metadata"]
+    found = [] if is_plain(resource, about) else list(metadata.validate(resource, about))
     rules = _RULES.get((resource.group, resource.kind))
     if rules:
         found += rules[0](obj)

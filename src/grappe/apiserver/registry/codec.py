@@ -6,6 +6,7 @@ any served version of a resource is answered by concatenation.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -42,12 +43,18 @@ def stored_form(served: ServedResource, obj: Object) -> Object:
     return served.to_storage(obj) if served.to_storage else obj
 
 
+@lru_cache(maxsize=1024)
+def _order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in _METADATA_ORDER if name in names)
+
+
 def draft(served: ServedResource, obj: Object, revision: int) -> Draft:
     """What to store of `obj` (in the storage version's form) at `revision` (0: none yet)."""
     metadata = obj["metadata"]
     if revision:
         metadata["resourceVersion"] = str(revision)
-    body: dict[str, Any] = {"metadata": {k: metadata[k] for k in _METADATA_ORDER if k in metadata}}
+    order = _order(tuple(metadata))
+    body: dict[str, Any] = {"metadata": {name: metadata[name] for name in order}}
     for name, value in obj.items():
         if name not in ("metadata", "kind", "apiVersion"):
             body[name] = value

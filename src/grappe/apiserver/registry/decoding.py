@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,8 +26,12 @@ _BODY_TYPES = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
 
 def media_type(headers: Mapping[str, str]) -> str:
     """The content type without its parameters; JSON when the client named none."""
-    named = headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    return named or "application/json"
+    return _without_parameters(headers.get("content-type", ""))
+
+
+@lru_cache(maxsize=64)
+def _without_parameters(named: str) -> str:
+    return named.split(";", 1)[0].strip().lower() or "application/json"
 
 
 def read_body(body: bytes, headers: Mapping[str, str], expected: str) -> Any:
@@ -99,8 +104,10 @@ def settle_unknown_fields(
         unknown = served.schema.decode(obj)
     except DecodingError as error:
         raise cannot_be_handled(served, str(error)) from None
+    if not unknown and not complaints:
+        return
     complaints = [*(f'unknown field "{path}"' for path in unknown), *complaints]
-    if not complaints or validation == "Ignore":
+    if validation == "Ignore":
         return
     if validation == "Strict":
         raise cannot_be_handled(served, "strict decoding error: " + ", ".join(complaints))
@@ -109,6 +116,8 @@ def settle_unknown_fields(
 
 def check_kind(obj: Object, api_version: str, kind: str) -> None:
     """ApiError 400 when the object says it is something else than the path serves."""
+    if obj.get("apiVersion") == api_version and obj.get("kind") == kind:
+        return
     if not all(isinstance(obj.get(name), str | None) for name in ("apiVersion", "kind")):
         raise bad_request("apiVersion and kind must be strings")
     said_version = obj.get("apiVersion") or api_version

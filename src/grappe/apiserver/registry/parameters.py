@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from grappe.api import Object
@@ -57,6 +58,8 @@ def write_options(
     query: Mapping[str, str], headers: Mapping[str, str], kind: str, *, apply: bool = False
 ) -> WriteOptions:
     """Options of a write; `kind` is CreateOptions, UpdateOptions or PatchOptions."""
+    if not query and not apply:
+        return _options_of(headers.get("user-agent", ""))
     causes = []
     manager = query.get("fieldManager", "")
     if len(manager.encode()) > _MANAGER_LENGTH:
@@ -79,15 +82,21 @@ def write_options(
         raise invalid(kind, "", causes, _META)
     return WriteOptions(
         dry_run=dry_run(query.get("dryRun"), kind),
-        manager=manager or _manager_of(headers),
+        manager=manager or _manager_of(headers.get("user-agent", "")),
         validation=validation,  # type: ignore[arg-type]  # checked above
         force=flag(query, "force"),
     )
 
 
-def _manager_of(headers: Mapping[str, str]) -> str:
+@lru_cache(maxsize=256)
+def _options_of(agent: str) -> WriteOptions:
+    """The options of a write that states none."""
+    return WriteOptions(dry_run=False, manager=_manager_of(agent), validation="Warn")
+
+
+def _manager_of(agent: str) -> str:
     """The field manager of a request that names none: its user agent up to the slash."""
-    agent = headers.get("user-agent", "").split("/", 1)[0]
+    agent = agent.split("/", 1)[0]
     if not agent.isprintable():
         agent = "".join(c for c in agent if c.isprintable())
     agent = agent[:_MANAGER_LENGTH]

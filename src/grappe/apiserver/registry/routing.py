@@ -47,7 +47,10 @@ def parse(method: str, path: str, query: str, find: Find) -> RequestInfo:
         path = unquote(path)
     parameters = parse_query(query)
     info = RequestInfo(method.lower(), path, parameters)
-    parts = [part for part in path.split("/") if part]
+    parts = path.split("/")
+    if not all(parts[1:]):  # empty segments, as of a trailing slash, count for nothing
+        parts = ["", *filter(None, parts)]
+    del parts[0]
     if len(parts) < 3:
         return info
     if parts[0] == "api":
