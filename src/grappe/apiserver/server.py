@@ -11,6 +11,7 @@ from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
+from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
@@ -23,6 +24,9 @@ from grappe.apiserver.discovery.metrics import Metrics
 from grappe.apiserver.discovery.openapi import OpenApi
 from grappe.apiserver.http.messages import Answer, Request, Response, Tunnel
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.outbound.caller import Caller
+from grappe.apiserver.outbound.services import Services
+from grappe.apiserver.outbound.webhook import Webhooks
 from grappe.apiserver.pki import ensure, kubelet_client_context
 from grappe.apiserver.random_ids import RandomIds
 from grappe.apiserver.registry.allocation import Allocators
@@ -59,6 +63,8 @@ class ApiServer:
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._signer = Signer(store, clock, self._ca)
+        self._caller = Caller()
+        webhooks = Webhooks(self._caller, Services(store))
         self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
         self._metrics = Metrics(store, clock)
@@ -75,7 +81,9 @@ class ApiServer:
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
-        self._admission = Chain(default_plugins(store, self._access, counter))
+        self._webhooks = WebhookPlugins(store, webhooks, self._catalog.versions_of, _random_uid)
+        self._admission = Chain(default_plugins(store, self._access, counter, self._webhooks))
+        self._webhooks.changed = self._admission.forget
         self._allocators = Allocators(config.service_cidr)
         ids = RandomIds()
         self._registry = Registry(
@@ -97,6 +105,7 @@ class ApiServer:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._access.start()
         self._custom.start()
+        self._webhooks.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
@@ -124,7 +133,9 @@ class ApiServer:
         await self._signer.stop()
         await self._quotas.stop()
         await self._custom.stop()
+        self._webhooks.stop()
         await self._access.stop()
+        self._caller.close()
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request; never raises."""

@@ -18,7 +18,7 @@ _RESERVED_FINALIZERS = ("kubernetes", "foregroundDeletion", "orphan")
 
 def name_check(resource: Resource) -> Callable[[str], list[str]]:
     """The rule that names of a kind follow."""
-    if resource.group == _RBAC:
+    if resource.group in (_RBAC, "apiregistration.k8s.io"):
         return names.path_segment_problems
     if (resource.group, resource.plural) in _LABEL_NAMED:
         return names.dns_label_problems

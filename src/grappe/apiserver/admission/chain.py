@@ -21,14 +21,16 @@ from grappe.apiserver.admission.resource_quota import ResourceQuota
 from grappe.apiserver.admission.runtime_class import RuntimeClass
 from grappe.apiserver.admission.service_account import ServiceAccount
 from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.registry.interface import AdmissionRequest
 from grappe.store.interface import Store
 
 
-def default_plugins(store: Store, access: Access, counter: QuotaCounter) -> list[Plugin]:
-    """The plugins a Kubernetes API server has on by default, in their order. Those that ask
-    webhooks and policies belong before ResourceQuota."""
+def default_plugins(
+    store: Store, access: Access, counter: QuotaCounter, webhooks: WebhookPlugins
+) -> list[Plugin]:
+    """The plugins a Kubernetes API server has on by default, in their order."""
     live = Live(store)
     return [
         NamespaceLifecycle(live),
@@ -44,6 +46,8 @@ def default_plugins(store: Store, access: Access, counter: QuotaCounter) -> list
         CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
         RbacEscalation(live, access.authorizer, access.rbac),
+        webhooks.mutating,
+        webhooks.validating,
         ResourceQuota(live, counter),
     ]
 
@@ -60,12 +64,20 @@ class Chain:
             waiting = plugin.admit(request)
             if waiting is not None:
                 await waiting
+        passes = request.reinvocation
+        if passes is not None and passes.wanted and not passes.running:
+            passes.running = True
+            await self.admit(request)
 
     async def validate(self, request: AdmissionRequest) -> None:
         for plugin in self._of(request):
             waiting = plugin.validate(request)
             if waiting is not None:
                 await waiting
+
+    def forget(self) -> None:
+        """What plugins are concerned with has changed."""
+        self._concerned.clear()
 
     def _of(self, request: AdmissionRequest) -> tuple[Plugin, ...]:
         kind = (request.operation, request.served.bucket, request.info.subresource)

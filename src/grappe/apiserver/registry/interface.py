@@ -6,7 +6,7 @@ are written against it, and `grappe.apiserver.server` puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from grappe.api import Object
 from grappe.api.resources import Resource
 from grappe.apiserver.http.messages import User
+from grappe.store.interface import Record
 
 if TYPE_CHECKING:
     from grappe.api.schema import Schema
@@ -30,6 +31,23 @@ class ScalePaths(NamedTuple):
     selector: str
 
 
+class Converter(Protocol):
+    """Converts a custom resource between its versions by asking its webhook. All raise ApiError
+    500 when it fails."""
+
+    async def convert(self, objects: Sequence[Object], api_version: str) -> list[Object]:
+        """The objects in this version, in their order."""
+        ...
+
+    async def view(self, served: ServedResource, records: Sequence[Record]) -> list[Record]:
+        """The records with bodies of the version that `served` serves."""
+        ...
+
+    def outdated(self, record: Record) -> bool:
+        """Whether the record is of another version than the one that is stored now."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class ServedResource:
     """One version of one resource as it is served, built in or custom.
@@ -40,6 +58,8 @@ class ServedResource:
     a custom resource (`additionalPrinterColumns` as in its definition; None: built in).
     `selectable_fields` are a custom resource's own, as JSON paths such as `.spec.color`.
     `definition` is the uid of the CustomResourceDefinition it comes from; empty: built in.
+    `conversion` is set where a webhook converts: records are then of the version their `fields`
+    name, and go through it before anything else reads them. `marks` are those fields.
     """
 
     resource: Resource
@@ -53,6 +73,8 @@ class ServedResource:
     selectable_fields: tuple[str, ...] = ()
     definition: str = ""
     deprecation_warning: str = ""
+    conversion: Converter | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def custom(self) -> bool:
@@ -99,6 +121,25 @@ Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
 
 @dataclass(slots=True)
+class Reinvocation:
+    """What the plugins of the first phase tell each other of its two passes: a plugin that
+    changes the object after others have seen it wants a second (`wanted`), which is `running`
+    then. `invoked` are the webhooks to ask again if anything changes after them, `due` those to
+    ask again; `webhook_output` is the object as webhooks left it."""
+
+    wanted: bool = False
+    running: bool = False
+    invoked: set[str] = field(default_factory=set)
+    due: set[str] = field(default_factory=set)
+    webhook_output: bytes = b""
+
+    def require(self) -> None:
+        """Something has changed: whoever wants to know of it is due."""
+        self.due |= self.invoked
+        self.invoked.clear()
+
+
+@dataclass(slots=True)
 class AdmissionRequest:
     """One write on its way to the store.
 
@@ -106,7 +147,8 @@ class AdmissionRequest:
     defaults applied, and may be changed in place or replaced; None for DELETE. `old` is the live
     object, never to be changed; None for CREATE. Both carry `apiVersion` and `kind`.
     `namespace` and `name` are final, except that `name` is empty while a `generateName` is
-    pending. `warnings` are sent to the client as `Warning` headers.
+    pending. `warnings` are sent to the client as `Warning` headers, `annotations` belong into
+    the audit log. `reinvocation` is there once a plugin may want a second pass.
     """
 
     operation: Operation
@@ -120,6 +162,8 @@ class AdmissionRequest:
     dry_run: bool = False
     options: Object = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] | None = None
+    reinvocation: Reinvocation | None = None
 
 
 class Admission(Protocol):

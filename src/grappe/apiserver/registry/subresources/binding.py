@@ -11,7 +11,7 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.parameters import write_options
-from grappe.apiserver.registry.subresources.bodies import read_kind
+from grappe.apiserver.registry.subresources.bodies import admit_body, read_kind
 from grappe.apiserver.registry.writing import update_object
 from grappe.base.clock import rfc3339
 
@@ -31,6 +31,10 @@ async def bind(backend: Backend, call: Call) -> Response:
     if not node or not isinstance(node, str):
         raise _invalid(metadata, Cause("target.name", "FieldValueRequired", "Required value"))
     call.info.name = call.info.name or metadata.get("name") or ""
+    call.info.subresource = "binding"
+    binding = await admit_body(backend, call, binding, options.dry_run)
+    metadata = binding["metadata"]
+    node = (binding.get("target") or {}).get("name") or node
     now = rfc3339(backend.clock.now())
 
     def change(pod: Object) -> Object:

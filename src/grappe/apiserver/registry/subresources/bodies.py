@@ -5,8 +5,9 @@ from __future__ import annotations
 from grappe.api import Object
 from grappe.api.errors import bad_request
 from grappe.api.schema import DecodingError, builtin_schema
-from grappe.apiserver.registry.backend import Call
+from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.decoding import check_kind, read_body
+from grappe.apiserver.registry.writing import admission_request
 
 
 def read_kind(call: Call, kind: str, *api_versions: str) -> Object:
@@ -18,6 +19,7 @@ def read_kind(call: Call, kind: str, *api_versions: str) -> Object:
     said = found.get("apiVersion")
     version = said if said in api_versions else api_versions[0]
     check_kind(found, version, kind)
+    found["kind"], found["apiVersion"] = kind, version
     try:
         builtin_schema(version, kind).decode(found)
     except DecodingError as error:
@@ -39,3 +41,11 @@ def read_kind(call: Call, kind: str, *api_versions: str) -> Object:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     return found
+
+
+async def admit_body(backend: Backend, call: Call, body: Object, dry_run: bool) -> Object:
+    """Have the creation of a subresource's object admitted; the object as it is after that."""
+    request = admission_request(call, "CREATE", body, None, name=call.info.name, dry_run=dry_run)
+    await backend.admission.admit(request)
+    await backend.admission.validate(request)
+    return request.obj or body

@@ -18,7 +18,7 @@ from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit
 from grappe.apiserver.registry.deleting import DeleteOptions, delete_object, options_from
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.subresources.bodies import read_kind
+from grappe.apiserver.registry.subresources.bodies import admit_body, read_kind
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
@@ -42,6 +42,7 @@ async def evict(backend: Backend, call: Call) -> Response:
     live = backend.store.latest(call.served.bucket, call.key)
     if live is None:
         raise not_found(call.served.resource.plural, call.info.name)
+    await admit_body(backend, call, eviction, options.dry_run)
     pod = decode(call.served, live)
     if not _needs_no_budget(pod):
         await _spend(backend, call, pod, options)

@@ -12,11 +12,13 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from grappe.api import Object
-from grappe.api.errors import ApiError, bad_request, not_found, unavailable
-from grappe.api.resources import ENDPOINT_SLICES, PODS
+from grappe.api.errors import bad_request, not_found, unavailable
+from grappe.api.resources import PODS
 from grappe.apiserver.http.messages import Answer
+from grappe.apiserver.outbound.services import nobody_serves, ready_endpoints
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode
+from grappe.apiserver.registry.subresources.connecting import connect_admission
 from grappe.apiserver.registry.subresources.nodes import kubelet_address
 from grappe.apiserver.tunnel import kubelet_tunnel
 
@@ -27,8 +29,9 @@ class _Target(NamedTuple):
     tls: ssl.SSLContext | None
 
 
-def proxy(backend: Backend, call: Call) -> Answer:
+async def proxy(backend: Backend, call: Call) -> Answer:
     """Any method; the other side's answer is passed on as it is."""
+    await connect_admission(backend, call)
     if call.served.bucket == "/nodes":
         host, port = kubelet_address(backend, call.info.name)
         target = _Target(host, port, backend.kubelet_tls())
@@ -97,35 +100,10 @@ def _service(backend: Backend, call: Call) -> _Target:
         ports[0] if len(ports) == 1 and not wanted else None,
     )
     if chosen is None:
-        raise _nobody(name)
-    found = _endpoints(backend, call.info.namespace, name, chosen.get("name") or "")
+        raise nobody_serves(name)
+    port_name = chosen.get("name") or ""
+    found = ready_endpoints(backend.store, call.info.namespace, name, port_name)
     if not found:
-        raise _nobody(name)
+        raise nobody_serves(name)
     host, port = random.choice(found)
     return _Target(host, port, _tls(scheme))
-
-
-def _nobody(name: str) -> ApiError:
-    return unavailable(f'no endpoints available for service "{name}"')
-
-
-def _endpoints(
-    backend: Backend, namespace: str, service: str, port_name: str
-) -> list[tuple[str, int]]:
-    served = backend.catalog.find(ENDPOINT_SLICES.group, "v1", ENDPOINT_SLICES.plural)
-    assert served is not None
-    found = []
-    for record in backend.store.list(served.bucket, f"{namespace}/"):
-        if record.labels.get("kubernetes.io/service-name") != service:
-            continue
-        endpoint_slice = decode(served, record)
-        ports = [
-            p["port"]
-            for p in endpoint_slice.get("ports") or ()
-            if (p.get("name") or "") == port_name and p.get("port")
-        ]
-        for endpoint in endpoint_slice.get("endpoints") or ():
-            ready = (endpoint.get("conditions") or {}).get("ready", True)
-            if ready is not False and ports and endpoint.get("addresses"):
-                found.append((endpoint["addresses"][0], int(ports[0])))
-    return found

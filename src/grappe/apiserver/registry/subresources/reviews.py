@@ -10,8 +10,7 @@ from grappe.apiserver.registry.decoding import read_object
 from grappe.apiserver.registry.negotiation import negotiate
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.binding import bind
-from grappe.apiserver.registry.subresources.bodies import read_kind
-from grappe.apiserver.registry.writing import admission_request
+from grappe.apiserver.registry.subresources.bodies import admit_body, read_kind
 
 
 async def review(backend: Backend, call: Call) -> Response:
@@ -36,9 +35,7 @@ async def review(backend: Backend, call: Call) -> Response:
 async def request_token(backend: Backend, call: Call) -> Response:
     """POST to `serviceaccounts/NAME/token`."""
     obj = read_kind(call, "TokenRequest", "authentication.k8s.io/v1")
-    request = admission_request(call, "CREATE", obj, None, name=call.info.name, dry_run=False)
-    await backend.admission.admit(request)
-    await backend.admission.validate(request)
+    obj = await admit_body(backend, call, obj, False)
     answer = backend.token_requests.create(call.info.namespace, call.info.name, obj)
     form = negotiate(call.request.headers.get("accept", ""))
     return answer_object(201, answer, form, call.warnings)

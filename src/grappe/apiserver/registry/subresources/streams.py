@@ -13,8 +13,8 @@ from grappe.apiserver.http.messages import Answer, Response, Tunnel
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.routing import flag
+from grappe.apiserver.registry.subresources.connecting import connect_admission
 from grappe.apiserver.registry.subresources.nodes import kubelet_address
-from grappe.apiserver.registry.writing import admission_request
 from grappe.apiserver.tunnel import kubelet_tunnel
 
 _LOG_NUMBERS = {"tailLines": 0, "sinceSeconds": 1, "limitBytes": 1}
@@ -65,7 +65,7 @@ async def execute(backend: Backend, call: Call) -> Answer:
         if not command:
             raise bad_request("you must specify at least one command for the container")
         given += command
-    await _admit(backend, call, pod)
+    await connect_admission(backend, call)
     metadata = pod["metadata"]
     path = f"/{call.info.subresource}/{metadata['namespace']}/{metadata['name']}/{quote(container)}"
     return _to_kubelet(backend, call, pod, path, urlencode(given))
@@ -74,16 +74,10 @@ async def execute(backend: Backend, call: Call) -> Answer:
 async def forward(backend: Backend, call: Call) -> Answer:
     """portforward: the client's connection is joined to the node's."""
     pod = _connectable(backend, call)
-    await _admit(backend, call, pod)
+    await connect_admission(backend, call)
     metadata = pod["metadata"]
     path = f"/portForward/{metadata['namespace']}/{metadata['name']}"
     return _to_kubelet(backend, call, pod, path, call.request.query)
-
-
-async def _admit(backend: Backend, call: Call, pod: Object) -> None:
-    request = admission_request(call, "CONNECT", pod, None, name=call.info.name, dry_run=False)
-    await backend.admission.admit(request)
-    await backend.admission.validate(request)
 
 
 def _pod(backend: Backend, call: Call) -> Object:
