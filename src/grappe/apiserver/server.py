@@ -63,9 +63,10 @@ class ApiServer:
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._signer = Signer(store, clock, self._ca)
+        ids = RandomIds()
         self._caller = Caller()
         webhooks = Webhooks(self._caller, Services(store))
-        self._custom = CustomResources(store, clock)
+        self._custom = CustomResources(store, clock, webhooks, ids.uid)
         self._catalog = Catalog(self._custom)
         self._metrics = Metrics(store, clock)
         self._discovery = Endpoints(
@@ -81,11 +82,10 @@ class ApiServer:
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
-        self._webhooks = WebhookPlugins(store, webhooks, self._catalog.versions_of, _random_uid)
+        self._webhooks = WebhookPlugins(store, webhooks, self._catalog.versions_of, ids.uid)
         self._admission = Chain(default_plugins(store, self._access, counter, self._webhooks))
         self._webhooks.changed = self._admission.forget
         self._allocators = Allocators(config.service_cidr)
-        ids = RandomIds()
         self._registry = Registry(
             Backend(
                 store=store,

@@ -40,7 +40,7 @@ def validate(resource: Resource, metadata: Object) -> Causes:
     if resource.namespaced and not metadata.get("namespace"):
         yield required("metadata.namespace")
     yield from label_map(metadata.get("labels"), "metadata.labels")
-    yield from _annotations(metadata.get("annotations") or {})
+    yield from annotations_problems(metadata.get("annotations") or {})
     yield from _owners(metadata.get("ownerReferences") or [])
     # Of custom resources any qualified name will do.
     built_in = builtin_kind(resource.api_version, resource.kind) is not None
@@ -52,7 +52,7 @@ def validate(resource: Resource, metadata: Object) -> Causes:
             yield invalid(f"metadata.finalizers[{i}]", finalizer, detail)
 
 
-def _annotations(annotations: Object) -> Causes:
+def annotations_problems(annotations: Object) -> Causes:
     size = 0
     for key, value in annotations.items():
         for problem in names.qualified_name_problems(key.lower()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -16,11 +16,13 @@ import msgspec
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
+from grappe.apiserver.crd.conversion import WebhookConversion
 from grappe.apiserver.crd.definition import CLEANUP_FINALIZER, Definition, Names, read_definition
 from grappe.apiserver.crd.naming import Verdict, judge_names
 from grappe.apiserver.crd.served import served_versions
 from grappe.apiserver.crd.status import terminating, wanted_status
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.outbound.webhook import Webhooks
 from grappe.apiserver.records import body_of, text_of
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.base.clock import Clock, rfc3339
@@ -49,8 +51,12 @@ class CustomResources:
     """The registry's CustomResources. `start` before the first request, `settle` once there is a
     handler to write through."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, webhooks: Webhooks, new_uid: Callable[[], str]
+    ) -> None:
         self._store = store
+        self._webhooks = webhooks
+        self._new_uid = new_uid
         self._clock = clock
         self._definitions: dict[str, Definition] = {}
         self._by_definition: dict[str, tuple[_Facts, list[ServedResource]]] = {}
@@ -145,10 +151,26 @@ class CustomResources:
         kept = self._by_definition.get(name)
         if kept is None or kept[0] != facts:
             served = served_versions(
-                definition, verdict.names, lambda version: self._schema(name, version)
+                definition,
+                verdict.names,
+                lambda version: self._schema(name, version),
+                self._conversion(definition, verdict.names),
             )
             self._by_definition[name] = (facts, list(served))
             self.generation += 1
+
+    def _conversion(self, definition: Definition, names: Names) -> WebhookConversion | None:
+        if definition.webhook is None:
+            return None
+        stored = definition.status.get("storedVersions") or [definition.storage_version]
+        return WebhookConversion(
+            self._webhooks,
+            definition.webhook,
+            self._new_uid,
+            kind=names.kind,
+            storage=f"{definition.group}/{definition.storage_version}",
+            oldest=f"{definition.group}/{stored[0]}",
+        )
 
     def _index(self) -> None:
         self._by_path = {
@@ -243,7 +265,7 @@ class CustomResources:
         for start in range(0, len(records), _AT_ONCE):
             await asyncio.gather(
                 *(
-                    self._delete(loopback, served[0].resource, record)
+                    self._delete(loopback, _stored(served).resource, record)
                     if served
                     else self._drop(bucket, record)
                     for record in records[start : start + _AT_ONCE]
@@ -263,3 +285,8 @@ class CustomResources:
         last = Draft(body=record.body, labels=record.labels, fields=record.fields)
         with suppress(RevisionMismatchError):
             await self._store.delete(bucket, record.key, record.revision, lambda revision: last)
+
+
+def _stored(served: Sequence[ServedResource]) -> ServedResource:
+    """The version that is stored, if it is served: its objects need no conversion."""
+    return next((s for s in served if s.storage_version == s.resource.api_version), served[0])

@@ -79,6 +79,7 @@ class _Spec(msgspec.Struct):
     names: dict[str, Any]
     scope: str
     versions: tuple[Version, ...]
+    conversion: dict[str, Any] | None = None
 
 
 class _Stored(msgspec.Struct):
@@ -106,6 +107,8 @@ class Definition:
     terminating: bool
     finalizers: tuple[str, ...]
     approval: str | None
+    webhook: Object | None
+    """`spec.conversion.webhook`, where one converts between versions."""
     status: Object
 
     @property
@@ -125,6 +128,10 @@ class Definition:
         return ""
 
 
+def _webhook(conversion: dict[str, Any]) -> Object | None:
+    return conversion.get("webhook") or {} if conversion.get("strategy") == "Webhook" else None
+
+
 def read_definition(text: bytes, revision: int) -> Definition:
     """What a stored CustomResourceDefinition (the JSON text of the whole object) says;
     msgspec.ValidationError when it is none."""
@@ -142,5 +149,6 @@ def read_definition(text: bytes, revision: int) -> Definition:
         terminating=bool(metadata.deletion_timestamp),
         finalizers=metadata.finalizers,
         approval=(metadata.annotations or {}).get("api-approved.kubernetes.io"),
+        webhook=_webhook(spec.conversion or {}),
         status=found.status or {},
     )

@@ -11,7 +11,7 @@ from grappe.api.resources import ALL_VERBS, Resource
 from grappe.api.schema import CustomSchema, Node, crd_schema
 from grappe.apiserver.crd.columns import DEFAULT_COLUMNS
 from grappe.apiserver.crd.definition import Definition, Names, Version
-from grappe.apiserver.registry.interface import ScalePaths, ServedResource
+from grappe.apiserver.registry.interface import Converter, ScalePaths, ServedResource
 
 
 class DeferredSchema:
@@ -48,14 +48,18 @@ class DeferredSchema:
 
 
 def served_versions(
-    definition: Definition, names: Names, load_schema: Callable[[str], Object | None]
+    definition: Definition,
+    names: Names,
+    load_schema: Callable[[str], Object | None],
+    conversion: Converter | None = None,
 ) -> Iterator[ServedResource]:
     """What `definition` serves under its accepted `names`. `load_schema` gives a version's
-    `openAPIV3Schema`. A definition that is going away takes no new objects."""
+    `openAPIV3Schema`, `conversion` converts between them where a webhook does. A definition that
+    is going away takes no new objects."""
     verbs = tuple(v for v in ALL_VERBS if v != "create" or not definition.terminating)
     for version in definition.versions:
         if version.served:
-            yield _serve(definition, names, version, verbs, load_schema)
+            yield _serve(definition, names, version, verbs, load_schema, conversion)
 
 
 def _serve(
@@ -64,6 +68,7 @@ def _serve(
     version: Version,
     verbs: tuple[str, ...],
     load_schema: Callable[[str], Object | None],
+    conversion: Converter | None,
 ) -> ServedResource:
     subresources = version.subresources or {}
     present = frozenset(sub for sub in ("status", "scale") if subresources.get(sub) is not None)
@@ -80,11 +85,12 @@ def _serve(
         verbs,
     )
     scale = subresources.get("scale")
+    storage_version = f"{definition.group}/{definition.storage_version}"
     return ServedResource(
         resource=resource,
         schema=DeferredSchema(lambda: load_schema(version.name)),
         bucket=resource.bucket,
-        storage_version=f"{definition.group}/{definition.storage_version}",
+        storage_version=storage_version,
         scale=ScalePaths(
             scale.get("specReplicasPath", ""),
             scale.get("statusReplicasPath", ""),
@@ -96,6 +102,8 @@ def _serve(
         selectable_fields=tuple(field["jsonPath"] for field in version.selectable_fields or ()),
         definition=definition.uid,
         deprecation_warning=_deprecation(resource, version),
+        conversion=conversion,
+        marks={"apiVersion": storage_version} if len(definition.versions) > 1 else {},
     )
 
 

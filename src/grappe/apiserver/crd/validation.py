@@ -11,6 +11,7 @@ from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 from grappe.api.names import dns_1035_label_problems, dns_subdomain_problems
 from grappe.api.schema import crd_schema_problems
+from grappe.api.validation.webhooks import client_config
 from grappe.apiserver.crd.json_path import JsonPathError, json_path
 from grappe.apiserver.crd.status import is_protected
 
@@ -234,14 +235,28 @@ def _conversion(conversion: Object) -> Iterator[Cause]:
     if strategy not in ("None", "Webhook"):
         yield not_supported("spec.conversion.strategy", strategy, ("None", "Webhook"))
     elif strategy == "Webhook":
-        if not (webhook or {}).get("clientConfig"):
-            yield required(
-                "spec.conversion.webhook.clientConfig",
-                "required when strategy is set to Webhook",
-            )
-        if not (webhook or {}).get("conversionReviewVersions"):
-            yield required("spec.conversion.webhook.conversionReviewVersions")
+        yield from _conversion_webhook(webhook or {}, "spec.conversion.webhook")
     elif webhook is not None:
         yield forbidden(
             "spec.conversion.webhook", "should not be set when strategy is not set to Webhook"
         )
+
+
+def _conversion_webhook(webhook: Object, at: str) -> Iterator[Cause]:
+    config = webhook.get("clientConfig")
+    if not config:
+        yield required(f"{at}.clientConfig", "required when strategy is set to Webhook")
+    else:
+        yield from client_config(config, f"{at}.clientConfig")
+    versions = webhook.get("conversionReviewVersions") or []
+    where = f"{at}.conversionReviewVersions"
+    if not versions:
+        yield required(where)
+        return
+    for index, version in enumerate(versions):
+        if version in versions[:index]:
+            yield invalid(f"{where}[{index}]", version, "duplicate version")
+        for problem in dns_1035_label_problems(version):
+            yield invalid(f"{where}[{index}]", version, problem)
+    if not any(version in ("v1", "v1beta1") for version in versions):
+        yield invalid(where, versions, "must include at least one of v1, v1beta1")

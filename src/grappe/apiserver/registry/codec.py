@@ -6,6 +6,7 @@ any served version of a resource is answered by concatenation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +36,6 @@ _METADATA_ORDER = (
     "managedFields",
 )
 _NO_LABELS: dict[str, str] = {}
-_NO_FIELDS: dict[str, str] = {}
 
 
 def stored_form(served: ServedResource, obj: Object) -> Object:
@@ -65,11 +65,11 @@ def draft(served: ServedResource, obj: Object, revision: int) -> Draft:
     )
 
 
-def _stored_fields(served: ServedResource, obj: Object) -> dict[str, str]:
-    """Kept with the record so that selecting need not parse it. Not for custom resources: their
-    definition may choose other fields at any time."""
+def _stored_fields(served: ServedResource, obj: Object) -> Mapping[str, str]:
+    """Kept with the record so that selecting need not parse it. Not for custom resources, whose
+    definition may choose other fields at any time: only the version they are of."""
     if served.custom:
-        return _NO_FIELDS
+        return served.marks
     if served.to_storage is None:
         return selector_fields(served, obj)
     stored = builtin_kind(served.storage_version, served.resource.kind)

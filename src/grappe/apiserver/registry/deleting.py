@@ -26,7 +26,7 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes, answer_object, success
 from grappe.apiserver.registry.backend import Backend, Call
-from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit, until_committed
 from grappe.apiserver.registry.decoding import read_body
 from grappe.apiserver.registry.filtering import parse_filter
@@ -34,6 +34,7 @@ from grappe.apiserver.registry.negotiation import PLAIN, negotiate
 from grappe.apiserver.registry.parameters import dry_run, list_options, number
 from grappe.apiserver.registry.representation import represent
 from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
+from grappe.apiserver.registry.versions import all_shown, shown, to_storage
 from grappe.apiserver.registry.writing import admission_request
 from grappe.base.clock import parse_rfc3339, rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
@@ -115,8 +116,8 @@ async def delete(backend: Backend, call: Call) -> Response:
             details["group"] = resource.group
         details |= {"kind": resource.plural, "uid": old["metadata"]["uid"]}
         return answer_object(200, success(details), PLAIN, call.warnings)
-    shown = represent(call.served, form, backend.clock)
-    return answer_bytes(200, shown.one(record), form, call.warnings)
+    answer = represent(call.served, form, backend.clock).one(record)
+    return answer_bytes(200, answer, form, call.warnings)
 
 
 async def delete_object(
@@ -140,7 +141,8 @@ async def _delete_once(
 ) -> tuple[bool, Record, Object]:
     served, resource = call.served, call.served.resource
     strategy = backend.strategies.of(served)
-    old = decode(served, live)
+    seen = await shown(served, live)
+    old = decode(served, seen)
     _check_preconditions(options, old, resource)
     request = admission_request(
         call, "DELETE", None, old, name=name, dry_run=options.dry_run, options=options.raw
@@ -148,22 +150,23 @@ async def _delete_once(
     request.namespace = old["metadata"].get("namespace", "")
     await backend.admission.admit(request)
     await backend.admission.validate(request)
-    new = decode(served, live)
+    new = decode(served, seen)
     marked = _mark(new, old, strategy, options, backend.clock.now())
     ends = not _remains(new, strategy)
     if not marked and not ends:
         await until_committed(backend.store, served.bucket, live)
-        return False, live, old
-    stored = stored_form(served, new)
+        return False, seen, old
+    stored = await to_storage(served, new)
     if options.dry_run:
         made = draft(served, stored, live.revision)
-        return ends, Record(live.key, live.revision, made.body, made.labels, made.fields), old
+        record = Record(live.key, live.revision, made.body, made.labels, made.fields)
+        return ends, await shown(served, record), old
     write = backend.store.delete if ends else backend.store.put
     record = await commit(
         lambda: write(served.bucket, live.key, live.revision, lambda r: draft(served, stored, r)),
         strategy.release(old) if ends else NO_RESERVATION,
     )
-    return ends, record, old
+    return ends, await shown(served, record), old
 
 
 def _check_preconditions(options: DeleteOptions, old: Object, resource: Resource) -> None:
@@ -231,7 +234,8 @@ async def delete_collection(backend: Backend, call: Call) -> Response:
     wanted = parse_filter(call.served, call.info.namespace, listed)
     store = backend.store
     state = store.revision
-    records = list(wanted.select(store.list(call.served.bucket, wanted.prefix)))
+    candidates = store.list(call.served.bucket, wanted.prefix)
+    records = list(wanted.select(await all_shown(call.served, candidates)))
     if listed.limit:
         records = records[: listed.limit]
     for record in records:
@@ -241,6 +245,6 @@ async def delete_collection(backend: Backend, call: Call) -> Response:
         except ApiError as error:
             if error.code != 404:  # someone else was quicker
                 raise
-    shown = represent(call.served, form, backend.clock)
     metadata: Object = {"resourceVersion": str(state)}
-    return answer_bytes(200, shown.many(records, metadata), form, call.warnings)
+    answer = represent(call.served, form, backend.clock).many(records, metadata)
+    return answer_bytes(200, answer, form, call.warnings)

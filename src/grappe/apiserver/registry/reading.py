@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -23,6 +23,7 @@ from grappe.apiserver.registry.parameters import (
     too_large_revision,
 )
 from grappe.apiserver.registry.representation import represent
+from grappe.apiserver.registry.versions import all_shown
 from grappe.store.interface import CompactedError, FutureRevisionError, Record, Store
 
 _TOO_OLD = (
@@ -34,8 +35,8 @@ _TOO_OLD = (
 )
 
 
-def get(backend: Backend, call: Call) -> Response:
-    """One object; ApiError 404 when there is none."""
+def get(backend: Backend, call: Call) -> Response | Awaitable[Response]:
+    """One object; ApiError 404 when there is none. Waits only where a webhook must convert."""
     form = _form(call)
     served, info = call.served, call.info
     asked = revision(info.query.get("resourceVersion", ""))
@@ -45,7 +46,20 @@ def get(backend: Backend, call: Call) -> Response:
     if record is None:
         raise not_found(served.resource.plural, info.name, served.resource.group)
     shown = represent(served, form, backend.clock, info.query.get("includeObject", ""))
+    if served.conversion is not None:
+        return _converted(call, [record], form, lambda records: shown.one(records[0]))
     return answer_bytes(200, shown.one(record), form, call.warnings)
+
+
+async def _converted(
+    call: Call,
+    records: Sequence[Record],
+    form: Form,
+    body: Callable[[Sequence[Record]], bytes | Sequence[bytes]],
+) -> Response:
+    """The answer with what `body` makes of the records once a webhook has converted them."""
+    found = await all_shown(call.served, records)
+    return answer_bytes(200, body(found), form, call.warnings)
 
 
 def _form(call: Call) -> Form:
@@ -59,8 +73,8 @@ class _Page(NamedTuple):
     start: str
 
 
-def list_objects(backend: Backend, call: Call) -> Response:
-    """Many objects of one resource, or a page of them."""
+def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]:
+    """Many objects of one resource, or a page of them. Waits only where a webhook must convert."""
     form = _form(call)
     query = call.info.query
     options = list_options(query, watch=False)
@@ -74,8 +88,20 @@ def list_objects(backend: Backend, call: Call) -> Response:
     except FutureRevisionError:
         raise too_large_revision(state, backend.store.revision) from None
     metadata: Object = {"resourceVersion": str(state)}
-    records = _limited(found, wanted, options.limit, state, metadata)
     shown = represent(call.served, form, backend.clock, query.get("includeObject", ""))
+    if call.served.conversion is not None and wanted.fields is not None:
+        # Selected by what the objects are in this version: all of them are converted first.
+        return _converted(
+            call,
+            found,
+            form,
+            lambda converted: shown.many(
+                _limited(converted, wanted, options.limit, state, metadata), metadata
+            ),
+        )
+    records = _limited(found, wanted, options.limit, state, metadata)
+    if call.served.conversion is not None:
+        return _converted(call, records, form, lambda found: shown.many(found, metadata))
     return answer_bytes(200, shown.many(records, metadata), form, call.warnings)
 
 

@@ -18,6 +18,7 @@ from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from grappe.apiserver.http.messages import Stream, StreamWriter
 from grappe.apiserver.registry.answers import warning_headers
 from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.converted_watch import ConvertedWatch
 from grappe.apiserver.registry.filtering import Filter, parse_filter
 from grappe.apiserver.registry.negotiation import Form, negotiate
 from grappe.apiserver.registry.parameters import (
@@ -47,6 +48,14 @@ _AHEAD = 1024 * 1024
 _PACE = 0.005
 
 
+def lasting(options: ListOptions) -> int:
+    """Seconds a watch lasts."""
+    timeout = options.timeout
+    if not timeout or timeout < 0:
+        return int(MINIMUM_TIMEOUT * (1 + random.random()))
+    return timeout
+
+
 class Watcher:
     """One client's watch. `join` gives it the group to live from once it has caught up."""
 
@@ -73,10 +82,7 @@ class Watcher:
         self._writer = writer
         if self._state_first():
             self._chunks = self._state()
-        timeout = self._options.timeout
-        if not timeout or timeout < 0:
-            timeout = int(MINIMUM_TIMEOUT * (1 + random.random()))
-        self._later("timeout", timeout, self._time_out)
+        self._later("timeout", lasting(self._options), self._time_out)
         if self._options.bookmarks:
             self._later("bookmark", BOOKMARK_PERIOD, self._bookmark)
         self._catch_up()
@@ -203,6 +209,16 @@ class Watches:
         if asked is not None and asked > self._store.revision:
             raise too_large_revision(asked, self._store.revision)
         shown = represent(wanted.served, form, self._clock, include)
+        if wanted.served.conversion is not None:
+            converted = ConvertedWatch(
+                self._store,
+                wanted,
+                shown,
+                options,
+                seconds=lasting(options),
+                bookmark_seconds=BOOKMARK_PERIOD,
+            )
+            return Stream(converted.start, headers=warning_headers(call.warnings))
         join = partial(self._group, wanted, shown, form, include)
         watcher = Watcher(self._store, wanted, shown, options, join)
         return Stream(watcher.start, headers=warning_headers(call.warnings))

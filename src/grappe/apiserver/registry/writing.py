@@ -24,12 +24,13 @@ from grappe.api.errors import (
 from grappe.api.names import generated_name
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
-from grappe.apiserver.registry.codec import decode, draft, stored_form
+from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit, until_committed
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.strategies.base import Strategy
 from grappe.apiserver.registry.validating import problems_of_new, problems_of_update
+from grappe.apiserver.registry.versions import shown, to_storage
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
@@ -114,8 +115,10 @@ async def create_object(
     strategy.prepare_create(obj, call.user)
     refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
     request.obj, request.name = obj, obj["metadata"]["name"]
+    stored = await to_storage(served, obj)
     await backend.admission.validate(request)
-    return Written(await _insert(backend, call, strategy, obj, options.dry_run), created=True)
+    record = await _insert(backend, call, strategy, obj, stored, options.dry_run)
+    return Written(await shown(served, record), created=True)
 
 
 def _generate_name(backend: Backend, call: Call, obj: Object) -> None:
@@ -149,7 +152,7 @@ def _track(
 
 
 async def _insert(
-    backend: Backend, call: Call, strategy: Strategy, obj: Object, dry_run: bool
+    backend: Backend, call: Call, strategy: Strategy, obj: Object, stored: Object, dry_run: bool
 ) -> Record:
     served = call.served
     name = obj["metadata"]["name"]
@@ -157,7 +160,6 @@ async def _insert(
     if backend.store.latest(served.bucket, key) is not None:
         raise already_exists(served.resource.plural, name, served.resource.group)
     reservation = strategy.reserve(obj, None)
-    stored = stored_form(served, obj)
     if dry_run:
         reservation.undo()
         made = draft(served, stored, 0)
@@ -215,8 +217,9 @@ async def _update_once(
     served, resource = call.served, call.served.resource
     strategy = backend.strategies.of(served)
     now = rfc3339(backend.clock.now())
-    old = decode(served, live)
-    new = change(decode(served, live))
+    seen = await shown(served, live)
+    old = decode(served, seen)
+    new = change(decode(served, seen))
     rules.check_name(new, resource, call.info.namespace, call.info.name)
     rules.check_precondition(new, old, resource, unconditional=strategy.unconditional_update)
     default(served, new)
@@ -235,9 +238,9 @@ async def _update_once(
     rules.forbid_new_finalizers(new, old, resource)
     strategy.prepare(subresource, new, old)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-    if _same(new, old):
+    if _same(new, old) and not (served.conversion and served.conversion.outdated(live)):
         await until_committed(backend.store, served.bucket, live)
-        return Written(live)
+        return Written(seen)
     causes = [
         *problems_of_update(served, new, old, subresource),
         *strategy.validate_update(new, old),
@@ -245,7 +248,8 @@ async def _update_once(
     refuse(served, new, causes)
     request.obj = new
     await backend.admission.validate(request)
-    return Written(await replace(backend, call, strategy, new, old, live, options.dry_run))
+    record = await replace(backend, call, strategy, new, old, live, options.dry_run)
+    return Written(await shown(served, record))
 
 
 def _same(new: Object, old: Object) -> bool:
@@ -274,8 +278,8 @@ async def replace(
     any more. RevisionMismatchError when `live` is no longer the newest."""
     served = call.served
     store = backend.store
+    stored = await to_storage(served, new)
     reservation = strategy.reserve(new, old)
-    stored = stored_form(served, new)
     if dry_run:
         reservation.undo()
         made = draft(served, stored, live.revision)

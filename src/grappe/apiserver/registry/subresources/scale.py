@@ -22,6 +22,7 @@ from grappe.apiserver.registry.negotiation import negotiate
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.bodies import read_kind
 from grappe.apiserver.registry.verbs import patch_document
+from grappe.apiserver.registry.versions import shown
 from grappe.apiserver.registry.writing import update_object
 
 _VERSION = "autoscaling/v1"
@@ -29,12 +30,12 @@ _MERGES = ("application/merge-patch+json", "application/strategic-merge-patch+js
 _JSON_PATCH = "application/json-patch+json"
 
 
-def get_scale(backend: Backend, call: Call) -> Response:
+async def get_scale(backend: Backend, call: Call) -> Response:
     record = backend.store.get(call.served.bucket, call.key)
     resource = call.served.resource
     if record is None:
         raise not_found(resource.plural, call.info.name, resource.group)
-    return _show(call, decode(call.served, record))
+    return _show(call, decode(call.served, await shown(call.served, record)))
 
 
 async def change_scale(backend: Backend, call: Call) -> Response:
