@@ -12,6 +12,7 @@ from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
+from grappe.apiserver.aggregation.aggregator import Aggregator
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
@@ -68,17 +69,27 @@ class ApiServer:
         webhooks = Webhooks(self._caller, Services(store))
         self._custom = CustomResources(store, clock, webhooks, ids.uid)
         self._catalog = Catalog(self._custom)
+        self._aggregator = Aggregator(
+            store,
+            clock,
+            self.pki,
+            self._caller,
+            lambda: (s.resource for s in self._custom.served()),
+        )
         self._metrics = Metrics(store, clock)
         self._discovery = Endpoints(
             self._catalog.resources,
-            lambda: self._custom.generation,
+            lambda: self._custom.generation + self._aggregator.generation,
             Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
             {
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
                 "metrics": self._metrics.page,
-                "openapi": OpenApi(self._custom.served, lambda: self._custom.generation).page,
+                "openapi": OpenApi(
+                    self._custom.served, lambda: self._custom.generation, self._aggregator.remote
+                ).page,
             },
             f"127.0.0.1:{config.port}",
+            self._aggregator.remote,
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
@@ -106,10 +117,12 @@ class ApiServer:
         self._access.start()
         self._custom.start()
         self._webhooks.start()
+        self._aggregator.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
+        await self._aggregator.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._signer.start(loopback)
@@ -134,6 +147,7 @@ class ApiServer:
         await self._quotas.stop()
         await self._custom.stop()
         self._webhooks.stop()
+        await self._aggregator.stop()
         await self._access.stop()
         self._caller.close()
 
@@ -169,6 +183,10 @@ class ApiServer:
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
             self._access.authorize(user, replace(info, verb="create"))
+        if info.served is None:
+            elsewhere = self._aggregator.answer(request, user, info)
+            if elsewhere is not None:
+                return elsewhere
         if info.resource_request:
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 
 from grappe.api.errors import ApiError, bad_request
 from grappe.apiserver.http.messages import Request, Tunnel
@@ -37,8 +38,24 @@ _TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 def kubelet_tunnel(
     tls: ssl.SSLContext | None, host: str, port: int, path_and_query: str, request: Request
 ) -> Tunnel:
+    """As `tunnel`, to a kubelet server, which is known by its address."""
+    return tunnel(tls, host, port, path_and_query, request)
+
+
+def tunnel(
+    tls: ssl.SSLContext | None,
+    host: str,
+    port: int,
+    path_and_query: str,
+    request: Request,
+    *,
+    authority: str = "",
+    server_name: str = "",
+    more: Sequence[tuple[str, str]] = (),
+) -> Tunnel:
     """A tunnel to `host:port` (over TLS if given) that begins with `request`, sent to
-    `path_and_query`.
+    `path_and_query` with the headers `more`. `authority` and `server_name` are what the other
+    side is called, if not by its address.
 
     An upgrade stays an upgrade; any other answer is passed on whole and ends the connection.
     Raises ApiError 400 for a path that cannot stand in a request line; connecting raises
@@ -46,12 +63,15 @@ def kubelet_tunnel(
     """
     if any(character <= " " or character == "\x7f" for character in path_and_query):
         raise bad_request("the path contains characters that must be percent-encoded")
-    first = request_head(host, port, path_and_query, request) + request.body
+    authority = authority or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    first = request_head(authority, path_and_query, request, more) + request.body
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
-                reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+                reader, writer = await asyncio.open_connection(
+                    host, port, ssl=tls, server_hostname=(server_name or host) if tls else None
+                )
         except TimeoutError:
             raise _dialing(f"dial tcp {host}:{port}: i/o timeout") from None
         except ssl.SSLError as error:
@@ -70,10 +90,10 @@ def _dialing(why: str) -> ApiError:
     return ApiError(500, "", f"error dialing backend: {why}")
 
 
-def request_head(host: str, port: int, path_and_query: str, request: Request) -> bytes:
-    """The request line and headers the node gets."""
-    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [f"{request.method} {path_and_query} HTTP/1.1", f"Host: {authority}"]
+def forwarded_headers(request: Request) -> list[tuple[str, str]]:
+    """The client's headers that another server may see: none that says who the client is, or
+    belongs to this connection."""
+    found = []
     for name, value in request.headers.items():
         if name in _KEPT_BACK or name.startswith(_KEPT_BACK_PREFIXES):
             continue
@@ -81,7 +101,16 @@ def request_head(host: str, port: int, path_and_query: str, request: Request) ->
             value = _without_token(value)
             if not value:
                 continue
-        lines.append(f"{name}: {value}")
+        found.append((name, value))
+    return found
+
+
+def request_head(
+    authority: str, path_and_query: str, request: Request, more: Sequence[tuple[str, str]] = ()
+) -> bytes:
+    """The request line and headers the other side gets."""
+    lines = [f"{request.method} {path_and_query} HTTP/1.1", f"Host: {authority}"]
+    lines += [f"{name}: {value}" for name, value in (*forwarded_headers(request), *more)]
     upgrade = request.headers.get("upgrade")
     if upgrade and "upgrade" in request.headers.get("connection", "").lower():
         lines += ["Connection: Upgrade", f"Upgrade: {upgrade}"]

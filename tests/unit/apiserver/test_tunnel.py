@@ -18,7 +18,7 @@ def request(method: str = "GET", body: bytes = b"", **headers: str) -> Request:
 
 
 def head_of(asked: Request) -> list[str]:
-    text = request_head("10.0.0.1", 10250, "/exec/a/b/c?command=ls", asked).decode()
+    text = request_head("10.0.0.1:10250", "/exec/a/b/c?command=ls", asked).decode()
     assert text.endswith("\r\n\r\n")
     return text.rstrip().split("\r\n")
 

@@ -14,6 +14,7 @@ from grappe.apiserver.discovery import documents
 from grappe.apiserver.discovery.groups import Group, group_resources
 from grappe.apiserver.discovery.health import ENDPOINTS, Health
 from grappe.apiserver.discovery.negotiation import wants_aggregated
+from grappe.apiserver.discovery.remote import Remote, with_remote_discovery, with_remote_groups
 from grappe.apiserver.discovery.version import version_info
 from grappe.apiserver.http.messages import Request, Response
 
@@ -29,7 +30,8 @@ class Endpoints:
     """The registry's Discovery.
 
     `resources` gives everything that is served now; `generation` changes whenever that does.
-    `pages` answers further paths by their first segment (`openapi`, `metrics`, …).
+    `pages` answers further paths by their first segment (`openapi`, `metrics`, …), `remote` are
+    the group versions that other servers answer.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Endpoints:
         health: Health,
         pages: Mapping[str, Page],
         address: str,
+        remote: Callable[[], Remote] = tuple,
     ) -> None:
         self._resources = resources
         self._generation = generation
         self._health = health
         self._pages = pages
         self._address = address
+        self._remote = remote
         self._cached: dict[tuple[str, bool], Response] = {}
         self._cached_generation = -1
 
@@ -92,16 +96,18 @@ class Endpoints:
             case ["api"] if aggregated:
                 return documents.group_discovery_list(g for n, g in groups.items() if not n)
             case ["apis"] if aggregated:
-                return documents.group_discovery_list(g for n, g in groups.items() if n)
+                found = documents.group_discovery_list(g for n, g in groups.items() if n)
+                return with_remote_discovery(found, self._remote())
             case ["api"]:
                 return documents.api_versions(self._address)
             case ["apis"]:
-                return documents.api_group_list(groups)
+                return with_remote_groups(documents.api_group_list(groups), self._remote())
             case ["api", version]:
                 return _resource_list(groups, "", version)
-            case ["apis", group] if group in groups and group:
+            case ["apis", group] if group:
+                listed = with_remote_groups(documents.api_group_list(groups), self._remote())
                 kind = {"kind": "APIGroup", "apiVersion": "v1"}
-                return kind | documents.api_group(groups[group])
+                return next((kind | g for g in listed["groups"] if g["name"] == group), None)
             case ["apis", group, version] if group:
                 return _resource_list(groups, group, version)
         return None

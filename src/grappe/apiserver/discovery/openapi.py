@@ -22,6 +22,7 @@ from grappe.api.openapi import (
 )
 from grappe.api.resources import BUILTIN
 from grappe.apiserver.discovery.negotiation import accepted
+from grappe.apiserver.discovery.remote import Remote, with_remote_definitions
 from grappe.apiserver.http.messages import Request, Response
 from grappe.apiserver.registry.interface import ServedResource
 
@@ -39,12 +40,17 @@ _ASK_AGAIN = ("Cache-Control", "no-cache, private")
 
 
 class OpenApi:
-    """`custom` gives the custom resources served now; `generation` changes whenever they do."""
+    """`custom` gives the custom resources served now; `generation` changes whenever they do.
+    `remote` are the group versions that other servers answer."""
 
     def __init__(
-        self, custom: Callable[[], Iterable[ServedResource]], generation: Callable[[], int]
+        self,
+        custom: Callable[[], Iterable[ServedResource]],
+        generation: Callable[[], int],
+        remote: Callable[[], Remote] = tuple,
     ) -> None:
         self._custom = custom
+        self._remote = remote
         self._generation = generation
         self._hashes: dict[str, str] = {}
         self._hashed = -1
@@ -55,7 +61,8 @@ class OpenApi:
         if path == "/openapi/v2":
             return self._v2(request)
         if path == "/openapi/v3":
-            return Response(200, v3_index(self._current()), _JSON, [_ASK_AGAIN])
+            theirs = {r.name: r.openapi_v3 for r in self._remote() if r.openapi_v3}
+            return Response(200, v3_index({**theirs, **self._current()}), _JSON, [_ASK_AGAIN])
         if path.startswith("/openapi/v3/"):
             return self._v3(path.removeprefix("/openapi/v3/"), request)
         return None
@@ -89,13 +96,19 @@ class OpenApi:
         body = v3_document(group, version, BUILTIN, self._kinds())
         return Response(200, body, _JSON, headers)
 
+    def _v2_document(self) -> bytes:
+        body, remote = v2_document(BUILTIN, self._kinds()), self._remote()
+        if not remote:
+            return body
+        return orjson.dumps(with_remote_definitions(orjson.loads(body), remote))
+
     def _v2(self, request: Request) -> Response:
         for entry in accepted(request.headers.get("accept", "") or _JSON):
             if entry.media_type in _PROTOBUF_ASKED:
-                document = orjson.loads(v2_document(BUILTIN, self._kinds()))
+                document = orjson.loads(self._v2_document())
                 return Response(200, v2_protobuf(document), _PROTOBUF, [_ASK_AGAIN])
             if entry.media_type in _JSON_ACCEPTED:
-                body = v2_document(BUILTIN, self._kinds())
+                body = self._v2_document()
                 return Response(200, body, _JSON, [_ASK_AGAIN])
         raise not_acceptable(
             "only the following media types are accepted: " + ", ".join((_JSON, _PROTOBUF))

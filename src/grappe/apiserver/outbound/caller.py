@@ -77,18 +77,26 @@ class Caller:
     ) -> AsyncIterator[tuple[Head, Connection]]:
         """One exchange: the answer's head, and the connection to `read` its body from. The
         connection is kept when the body was read to its end."""
-        request = request_bytes(target, method, path, headers, body)
-        connection, head = await self._send(target, request)
+        head, connection = await self.begin(target, method, path, headers, body)
         try:
             yield head, connection
         finally:
-            self._give_back(target, connection)
+            self.end(target, connection)
 
-    async def _send(self, target: Target, request: bytes) -> tuple[Connection, Head]:
+    async def begin(
+        self,
+        target: Target,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> tuple[Head, Connection]:
+        """As `exchange`, for whoever reads on later, and calls `end` then."""
+        request = request_bytes(target, method, path, headers, body)
         while True:
             connection = self._kept(target) or await self._open(target)
             try:
-                return connection, await connection.send(request)
+                return await connection.send(request), connection
             except CallError as error:
                 connection.close()
                 if not error.unsent:
@@ -118,7 +126,8 @@ class Caller:
         except TimeoutError:
             raise CallError(f"dial tcp {target.host}:{target.port}: i/o timeout") from None
 
-    def _give_back(self, target: Target, connection: Connection) -> None:
+    def end(self, target: Target, connection: Connection) -> None:
+        """The exchange is over: keep the connection if the answer was read to its end."""
         kept = self._idle.setdefault(target, [])
         if connection.reusable and len(kept) < _KEPT:
             kept.append(connection)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from grappe.apiserver.crd.strategy import DefinitionStrategy
 from grappe.apiserver.registry.allocation import Allocators
 from grappe.apiserver.registry.interface import ServedResource
+from grappe.apiserver.registry.strategies.api_services import ApiServiceStrategy
 from grappe.apiserver.registry.strategies.base import Strategy
 from grappe.apiserver.registry.strategies.claims import PendingStrategy
 from grappe.apiserver.registry.strategies.counting import (
@@ -36,6 +37,7 @@ _OWN: Mapping[str, type[Strategy]] = {
     "admissionregistration.k8s.io/validatingadmissionpolicybindings": CountingStrategy,
     "admissionregistration.k8s.io/validatingwebhookconfigurations": EverythingCountsStrategy,
     "apiextensions.k8s.io/customresourcedefinitions": DefinitionStrategy,
+    "apiregistration.k8s.io/apiservices": ApiServiceStrategy,
     "apps/daemonsets": CountingStrategy,
     "apps/deployments": DeploymentStrategy,
     "apps/replicasets": CountingStrategy,

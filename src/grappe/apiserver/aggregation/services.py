@@ -1,0 +1,125 @@
+"""The APIServices that are there, and which of them answers a group version."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from grappe.api import Object
+from grappe.api.resources import builtin_kind
+from grappe.apiserver.records import body_of
+from grappe.store.interface import Event, Record, Store, Subscription
+
+_found = builtin_kind("apiregistration.k8s.io/v1", "APIService")
+assert _found is not None
+API_SERVICES = _found
+
+
+@dataclass(frozen=True, slots=True)
+class ApiService:
+    """One APIService. `service` is empty where this server itself answers."""
+
+    name: str
+    revision: int
+    group: str
+    version: str
+    namespace: str
+    service: str
+    port: int
+    ca: bytes
+    verified: bool
+    group_priority: int
+    version_priority: int
+    available: bool
+    conditions: tuple[Object, ...]
+
+    @property
+    def path(self) -> str:
+        """Where the group version is."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+
+def read_api_service(record: Record) -> ApiService:
+    obj = body_of(record)
+    spec = obj.get("spec") or {}
+    service = spec.get("service") or {}
+    conditions = tuple((obj.get("status") or {}).get("conditions") or ())
+    try:
+        ca = base64.b64decode(spec.get("caBundle") or "")
+    except (binascii.Error, ValueError):
+        ca = b""
+    return ApiService(
+        name=record.key,
+        revision=record.revision,
+        group=spec.get("group") or "",
+        version=spec.get("version") or "",
+        namespace=service.get("namespace") or "",
+        service=service.get("name") or "",
+        port=service.get("port") or 443,
+        ca=ca,
+        verified=not spec.get("insecureSkipTLSVerify"),
+        group_priority=spec.get("groupPriorityMinimum") or 0,
+        version_priority=spec.get("versionPriority") or 0,
+        available=any(
+            c.get("type") == "Available" and c.get("status") == "True" for c in conditions
+        ),
+        conditions=conditions,
+    )
+
+
+class ApiServices:
+    """Follows the APIServices in the store. `changed` is called with the names that changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._by_name: dict[str, ApiService] = {}
+        self._remote: dict[tuple[str, str], ApiService] = {}
+        self._subscription: Subscription | None = None
+        self.changed: Callable[[Iterable[str]], None] = lambda names: None
+        self.generation = 0
+        """Counts the changes of what is served elsewhere, and whether it can be reached."""
+
+    def start(self) -> None:
+        revision = self._store.revision
+        for record in self._store.list(API_SERVICES.bucket):
+            self._by_name[record.key] = read_api_service(record)
+        self._index()
+        self._subscription = self._store.watch(API_SERVICES.bucket, revision, self._apply)
+
+    def stop(self) -> None:
+        if self._subscription is not None:
+            self._subscription.cancel()
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.type == "DELETED":
+                self._by_name.pop(event.record.key, None)
+            else:
+                self._by_name[event.record.key] = read_api_service(event.record)
+        self._index()
+        self.changed([event.record.key for event in events])
+
+    def _index(self) -> None:
+        remote = {(s.group, s.version): s for s in self._by_name.values() if s.service}
+        if remote != self._remote:
+            self._remote = remote
+            self.generation += 1
+
+    def get(self, name: str) -> ApiService | None:
+        return self._by_name.get(name)
+
+    def find(self, group: str, version: str) -> ApiService | None:
+        """Who answers this group version, if it is not this server."""
+        return self._remote.get((group, version)) if self._remote else None
+
+    def remote(self) -> list[ApiService]:
+        """All that others answer: by group priority, then version priority, the highest first."""
+        return sorted(
+            self._remote.values(),
+            key=lambda s: (-s.group_priority, s.group, -s.version_priority, s.version),
+        )
+
+    def names(self) -> Iterable[str]:
+        return self._by_name.keys()
