@@ -129,5 +129,8 @@ def readable(entries: Any) -> tuple[Object, ...]:
     return tuple(
         entry
         for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"]
+        if isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and entry["name"].partition("/")[0]
+        and isinstance(entry.get("verbs") or [], list)
     )
