@@ -55,10 +55,11 @@ class CompileError(Exception):
 
 
 class Checked(NamedTuple):
-    """`result` is the type of what the expression gives, in CEL's words."""
+    """`type` is that of what the expression gives, `result` the same in CEL's words."""
 
     expr: Expr
     result: str
+    type: Type
 
 
 class Environment:
@@ -79,8 +80,10 @@ class Environment:
             compiled = self._env.compile(source)
         except Exception as error:  # the library raises RuntimeError, and ValueError for some
             raise CompileError(_told(str(error))) from None
-        name = compiled.return_type().name()
-        return Checked(read_expression(compiled.serialize()), _RESULTS.get(name, name))
+        made = compiled.return_type()
+        result = _RESULTS.get(made.name(), made.name())
+        expr = read_expression(compiled.serialize())
+        return Checked(expr, result, Type("given", given=made))
 
     def parse(self, source: str) -> Expr:
         """Parse only; CompileError."""
@@ -157,6 +160,8 @@ def _spelled_type(text: str) -> Any:
 
 
 def _cel_type(found: Type) -> Any:
+    if found.given is not None:
+        return found.given
     if found.kind == "list":
         return cel.Type.List(_cel_type(found.item or Type("dyn")))
     if found.kind == "map":

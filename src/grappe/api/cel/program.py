@@ -82,8 +82,10 @@ class _Builder:
     # -- fields ------------------------------------------------------------------------------------
     def _select(self, expr: Select, scope: Mapping[str, str]) -> Run:
         field = expr.field
-        if isinstance(expr.operand, Ident) and expr.operand.name == "variables":
-            return _ident(f"variables.{field}", scope)
+        if isinstance(expr.operand, Ident):
+            qualified = f"{expr.operand.name}.{field}"
+            if expr.operand.name == "variables" or qualified == "authorizer.requestResource":
+                return _ident(qualified, scope)
         operand = self.build(expr.operand, scope)
         return _has(operand, field) if expr.test else _field(operand, field)
 

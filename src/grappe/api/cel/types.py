@@ -24,12 +24,13 @@ Adapter: TypeAlias = Callable[[Any], Any]
 class Type:
     """`kind` is bool, int, double, string, bytes, timestamp, duration, dyn, list, map, object, or
     the name of a type of Kubernetes' own (`Authorizer`). `item` is what a list or map holds;
-    `fields` (by their escaped names) are an object's."""
+    `fields` (by their escaped names) are an object's. `given` is a type as the library gave it."""
 
     kind: str
     item: Type | None = None
     fields: Mapping[str, Type] = field(default_factory=dict)
     name: str = ""
+    given: Any = None
 
 
 DYN = Type("dyn")

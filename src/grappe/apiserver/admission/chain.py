@@ -60,12 +60,20 @@ class Chain:
             waiting = plugin.admit(request)
             if waiting is not None:
                 await waiting
+        passes = request.reinvocation
+        if passes is not None and passes.wanted and not passes.running:
+            passes.running = True
+            await self.admit(request)
 
     async def validate(self, request: AdmissionRequest) -> None:
         for plugin in self._of(request):
             waiting = plugin.validate(request)
             if waiting is not None:
                 await waiting
+
+    def forget(self) -> None:
+        """What plugins are concerned with has changed."""
+        self._concerned.clear()
 
     def _of(self, request: AdmissionRequest) -> tuple[Plugin, ...]:
         kind = (request.operation, request.served.bucket, request.info.subresource)

@@ -51,6 +51,13 @@ class Catalog:
             return served
         return self._custom.lookup(group, version, plural)
 
+    def versions_of(self, served: ServedResource) -> Iterator[ServedResource]:
+        """The other versions of the same objects that are served now."""
+        for resource in self.resources():
+            other = self.find(resource.group, resource.version, resource.plural)
+            if other is not None and other is not served and other.bucket == served.bucket:
+                yield other
+
     def resources(self) -> Iterator[Resource]:
         """Every served resource, built in first."""
         yield from BUILTIN

@@ -99,6 +99,25 @@ Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
 
 @dataclass(slots=True)
+class Reinvocation:
+    """What the plugins of the first phase tell each other of its two passes: a plugin that
+    changes the object after others have seen it wants a second (`wanted`), which is `running`
+    then. `invoked` are the webhooks to ask again if anything changes after them, `due` those to
+    ask again; `webhook_output` is the object as webhooks left it."""
+
+    wanted: bool = False
+    running: bool = False
+    invoked: set[str] = field(default_factory=set)
+    due: set[str] = field(default_factory=set)
+    webhook_output: bytes = b""
+
+    def require(self) -> None:
+        """Something has changed: whoever wants to know of it is due."""
+        self.due |= self.invoked
+        self.invoked.clear()
+
+
+@dataclass(slots=True)
 class AdmissionRequest:
     """One write on its way to the store.
 
@@ -106,7 +125,8 @@ class AdmissionRequest:
     defaults applied, and may be changed in place or replaced; None for DELETE. `old` is the live
     object, never to be changed; None for CREATE. Both carry `apiVersion` and `kind`.
     `namespace` and `name` are final, except that `name` is empty while a `generateName` is
-    pending. `warnings` are sent to the client as `Warning` headers.
+    pending. `warnings` are sent to the client as `Warning` headers, `annotations` belong into
+    the audit log. `reinvocation` is there once a plugin may want a second pass.
     """
 
     operation: Operation
@@ -120,6 +140,8 @@ class AdmissionRequest:
     dry_run: bool = False
     options: Object = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] | None = None
+    reinvocation: Reinvocation | None = None
 
 
 class Admission(Protocol):
