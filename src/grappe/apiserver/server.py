@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
+from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.auth.access import Access
@@ -75,7 +76,9 @@ class ApiServer:
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
-        self._admission = Chain(default_plugins(store, self._access, counter))
+        self._policies = PolicyPlugins(store, self._access.authorizer, self._catalog)
+        self._admission = Chain(default_plugins(store, self._access, counter, self._policies))
+        self._policies.changed = self._admission.forget
         self._allocators = Allocators(config.service_cidr)
         ids = RandomIds()
         self._registry = Registry(
@@ -97,10 +100,12 @@ class ApiServer:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._access.start()
         self._custom.start()
+        self._policies.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
+        self._policies.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._signer.start(loopback)
@@ -123,6 +128,7 @@ class ApiServer:
             await self._keeper.stop()
         await self._signer.stop()
         await self._quotas.stop()
+        await self._policies.stop()
         await self._custom.stop()
         await self._access.stop()
 

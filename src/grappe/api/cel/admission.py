@@ -79,7 +79,7 @@ def request_type() -> Type:
 
 @cache
 def namespace_type() -> Type:
-    return Schemas("kubernetes.namespace").type_of(builtin_schema("v1", "Namespace").root)
+    return Schemas("namespaces").type_of(builtin_schema("v1", "Namespace").root)
 
 
 @cache

@@ -193,18 +193,10 @@ def _pool(types: Iterable[Type]) -> DescriptorPool:
             )
         _add_message(file, name, found)
         pending.extend(found.fields.values())
-    for package, file in by_package.items():
+    for file in by_package.values():  # types refer to none of another package
         file.dependency.extend(module.DESCRIPTOR.name for module in _KNOWN_TYPES)
-        file.dependency.extend(
-            f"{other}.proto" for other in by_package if other < package and _uses(file, other)
-        )
         pool.AddSerializedFile(file.SerializeToString())
     return pool
-
-
-def _uses(file: Any, package: str) -> bool:
-    wanted = f".{package}."
-    return any(f.type_name.startswith(wanted) for m in file.message_type for f in m.field)
 
 
 def _add_message(file: Any, name: str, found: Type) -> None:

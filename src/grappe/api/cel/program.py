@@ -25,7 +25,14 @@ from grappe.api.cel.costs import PRICES, Meter, steps
 from grappe.api.cel.folds import METER, Activation, Run, fold
 from grappe.api.cel.operators import index
 from grappe.api.cel.registry import implementation, known
-from grappe.api.cel.values import NONE, CelError, Optional, TypeValue, no_overload
+from grappe.api.cel.values import (
+    NONE,
+    CelError,
+    ObjectValue,
+    Optional,
+    TypeValue,
+    no_overload,
+)
 
 _TYPES = {
     "bool": "bool", "bytes": "bytes", "double": "double", "duration": "google.protobuf.Duration",
@@ -239,8 +246,13 @@ class _Builder:
             (self.build(e.key, scope), self.build(e.value, scope), e.optional) for e in expr.entries
         ]
 
+        kind = expr.name
+
         def run(env: Activation) -> dict[Any, Any]:
             made: dict[Any, Any] = {}
+            if kind:
+                made = ObjectValue()
+                made.type = kind
             for key, value, optional in entries:
                 name, found = key(env), value(env)
                 if optional:

@@ -165,6 +165,12 @@ class TypeValue(str):
     __slots__ = ()
 
 
+class ObjectValue(dict[str, Any]):
+    """An object an expression made: `Object.spec{…}` has the `type` Object.spec."""
+
+    type: str = ""
+
+
 class SetList(list[Any]):
     """A list of type set: order does not matter to `==`, and `+` is a union."""
 
@@ -192,6 +198,7 @@ _NAMES: dict[type, str] = {
     Duration: "google.protobuf.Duration",
     Optional: "optional_type",
     TypeValue: "type",
+    ObjectValue: "map",
     SetList: "list",
     MapList: "list",
 }

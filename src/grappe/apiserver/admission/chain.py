@@ -14,6 +14,7 @@ from grappe.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from grappe.apiserver.admission.node_restriction import NodeRestriction
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.priority import Priority
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.rbac_escalation import RbacEscalation
@@ -26,9 +27,11 @@ from grappe.apiserver.registry.interface import AdmissionRequest
 from grappe.store.interface import Store
 
 
-def default_plugins(store: Store, access: Access, counter: QuotaCounter) -> list[Plugin]:
-    """The plugins a Kubernetes API server has on by default, in their order. Those that ask
-    webhooks and policies belong before ResourceQuota."""
+def default_plugins(
+    store: Store, access: Access, counter: QuotaCounter, policies: PolicyPlugins
+) -> list[Plugin]:
+    """The plugins a Kubernetes API server has on by default, in their order. A webhook plugin
+    belongs behind the policy plugin of its kind."""
     live = Live(store)
     return [
         NamespaceLifecycle(live),
@@ -44,6 +47,8 @@ def default_plugins(store: Store, access: Access, counter: QuotaCounter) -> list
         CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
         RbacEscalation(live, access.authorizer, access.rbac),
+        policies.mutating,
+        policies.validating,
         ResourceQuota(live, counter),
     ]
 

@@ -7,6 +7,7 @@ is handed in as a value. https://kubernetes.io/docs/reference/using-api/cel/#cel
 from grappe.api.cel.functions import (
     authorizer,
     formats,
+    jsonpatch,
     lists,
     network,
     quantities,
@@ -20,6 +21,7 @@ from grappe.api.cel.functions import (
 __all__ = [
     "authorizer",
     "formats",
+    "jsonpatch",
     "lists",
     "network",
     "quantities",
