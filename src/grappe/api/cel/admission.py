@@ -29,6 +29,7 @@ from grappe.api.cel.values import CelError, EvaluationError
 from grappe.api.schema import builtin_schema
 
 if TYPE_CHECKING:
+    from grappe.api.cel.ast import Expr
     from grappe.api.cel.library import Environment
 
 REQUEST_RESOURCE = "authorizer.requestResource"
@@ -148,6 +149,8 @@ class Composition:
 
     def _add(self, index: int, variable: Variable) -> None:
         name = variable.name
+        if not (name.isascii() and name.isidentifier()):
+            return  # refused for its name
         try:
             found = _checked(self._environment(authorizer=True), variable.expression, (), "")
         except ExpressionError as error:
@@ -180,14 +183,28 @@ class Composition:
 
     def parse(self, source: str) -> Program:
         """An expression that makes objects (`Object{…}`, `JSONPatch{…}`): what types they have
-        is known when it is evaluated."""
+        is known when it is evaluated. ExpressionError."""
+        return Program(self._parsed(source))
+
+    def check_mutation(self, source: str) -> None:
+        """ExpressionError when a mutation's expression mentions what is not declared."""
+        from grappe.api.cel.mutation import undeclared
+
+        declared = _declared(
+            params=self._params, namespace=self._namespace, authorizer=True, about=DYN
+        )
+        unknown = undeclared(self._parsed(source), frozenset((*declared, *self._types)))
+        if unknown:
+            raise ExpressionError(
+                f"compilation failed: undeclared reference to '{unknown}' (in container '')"
+            )
+
+    def _parsed(self, source: str) -> Expr:
         from grappe.api.cel.library import CompileError
 
         try:
-            return Program(self._environment(authorizer=True).parse(source))
+            return self._environment(authorizer=True).parse(source)
         except CompileError as error:
-            raise ExpressionError(f"compilation failed: {error}") from None
-        except CelError as error:
             raise ExpressionError(f"compilation failed: {error}") from None
 
     def bound(self, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,10 +99,26 @@ _NOT_IN_STRUCT = re.compile(r"(undefined field '[^']*') not found in struct '[^'
 _QUALIFIED = re.compile(r"undeclared reference to 'variables\.([^']*)' \(in container ''\)")
 
 
+_DOTTED = re.compile(
+    r"(ERROR: <input>:\d+):(\d+): undeclared reference to '([^'.]+)(\.[^']*)' "
+    r"(\(in container '[^']*'\)\n \| .*\n \| )\.*\^"
+)
+
+
 def _told(text: str) -> str:
     """The library's message as cel-go words it."""
     text = text.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
-    return _QUALIFIED.sub(r"undefined field '\1'", _NOT_IN_STRUCT.sub(r"\1", text)).rstrip("\n")
+    text = _QUALIFIED.sub(r"undefined field '\1'", _NOT_IN_STRUCT.sub(r"\1", text))
+    return _DOTTED.sub(_first_name, text).rstrip("\n")
+
+
+def _first_name(found: re.Match[str]) -> str:
+    """Of a name with dots that nobody declares, cel-go names the first part, and points there."""
+    start, column, first, rest, after = found.groups()
+    at = int(column) - len(first) - len(rest.rpartition(".")[0])
+    if at < 1:
+        return found[0]
+    return f"{start}:{at}: undeclared reference to '{first}' {after}{'.' * (at - 1)}^"
 
 
 @cache

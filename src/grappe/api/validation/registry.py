@@ -7,13 +7,21 @@ from collections.abc import Callable
 from grappe.api import Object
 from grappe.api.errors import Cause
 from grappe.api.resources import Resource
-from grappe.api.validation import configuration, metadata, networking, pods, workloads
+from grappe.api.validation import (
+    configuration,
+    metadata,
+    networking,
+    pods,
+    policies,
+    workloads,
+)
 from grappe.api.validation.plain_metadata import is_plain
 from grappe.api.validation.rules import Causes
 
 _Create = Callable[[Object], Causes]
 _Update = Callable[[Object, Object], Causes]
 
+_ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _RULES: dict[tuple[str, str], tuple[_Create, _Update | None]] = {
     ("", "Pod"): (pods.validate, pods.validate_update),
@@ -45,6 +53,10 @@ _RULES: dict[tuple[str, str], tuple[_Create, _Update | None]] = {
     (_RBAC, "ClusterRole"): (configuration.role, None),
     (_RBAC, "RoleBinding"): (configuration.binding, configuration.binding_update),
     (_RBAC, "ClusterRoleBinding"): (configuration.binding, configuration.binding_update),
+    (_ADMISSION, "ValidatingAdmissionPolicy"): (policies.validating, None),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): (policies.validating_binding, None),
+    (_ADMISSION, "MutatingAdmissionPolicy"): (policies.mutating, None),
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): (policies.mutating_binding, None),
     ("scheduling.k8s.io", "PriorityClass"): (
         configuration.priority_class,
         configuration.priority_class_update,

@@ -176,6 +176,8 @@ def test_what_has_no_value_says_why(env: Environment, source: str, told: str) ->
         ("o.nope", "ERROR: <input>:1:2: undefined field 'nope'\n | o.nope\n | .^"),
         ("nope", "ERROR: <input>:1:1: undeclared reference to 'nope' (in container '')\n"
          " | nope\n | ^"),
+        ("true || no.a.b", "ERROR: <input>:1:9: undeclared reference to 'no' (in container '')\n"
+         " | true || no.a.b\n | ........^"),
         ("variables.eight", "ERROR: <input>:1:10: undefined field 'eight'\n"
          " | variables.eight\n | .........^"),
         ("n + 'a'", "ERROR: <input>:1:3: found no matching overload for '_+_' applied to "
