@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
+from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
@@ -93,9 +94,11 @@ class ApiServer:
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
+        self._policies = PolicyPlugins(store, self._access.authorizer, self._catalog)
         self._webhooks = WebhookPlugins(store, webhooks, self._catalog.versions_of, ids.uid)
-        self._admission = Chain(default_plugins(store, self._access, counter, self._webhooks))
-        self._webhooks.changed = self._admission.forget
+        plugins = default_plugins(store, self._access, counter, self._policies, self._webhooks)
+        self._admission = Chain(plugins)
+        self._policies.changed = self._webhooks.changed = self._admission.forget
         self._allocators = Allocators(config.service_cidr)
         self._registry = Registry(
             Backend(
@@ -118,11 +121,13 @@ class ApiServer:
         self._custom.start()
         self._webhooks.start()
         self._aggregator.start()
+        self._policies.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
         await self._aggregator.settle(loopback)
+        self._policies.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._signer.start(loopback)
@@ -145,6 +150,7 @@ class ApiServer:
             await self._keeper.stop()
         await self._signer.stop()
         await self._quotas.stop()
+        await self._policies.stop()
         await self._custom.stop()
         self._webhooks.stop()
         await self._aggregator.stop()

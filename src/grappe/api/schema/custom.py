@@ -5,7 +5,7 @@ custom-resource-definitions/#specifying-a-structural-schema)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grappe.api import Object
 from grappe.api.copying import copied
@@ -17,19 +17,24 @@ from grappe.api.schema.node import MISSING, Node
 from grappe.api.schema.ratchet import forgiven
 from grappe.api.schema.unknown import drop_unknown
 
+if TYPE_CHECKING:
+    from grappe.api.cel.rules import Branch
+
 Defaulter: TypeAlias = Callable[[Any], None]
 
 
 class CustomSchema:
     """A `Schema` of a custom kind. Compiled on first use."""
 
-    __slots__ = ("_check", "_defaulter", "openapi", "root")
+    __slots__ = ("_check", "_defaulter", "_rules", "_rules_sought", "openapi", "root")
 
     def __init__(self, openapi: Object) -> None:
         self.openapi = openapi
         self.root = Node(openapi, custom=True, embedded=True)
         self._check: Check | None = None
         self._defaulter: Defaulter | None = None
+        self._rules: Branch | None = None
+        self._rules_sought = False
 
     def decode(self, obj: Object) -> list[str]:
         """Drop unknown fields. Only `metadata` is read as strictly as in a built-in kind; other
@@ -55,14 +60,41 @@ class CustomSchema:
         self._defaulter(obj)
 
     def check(self, obj: Object) -> list[Cause]:
+        causes = self._by_schema(obj)
+        return causes if self._without_rules() else self._by_rules(causes, obj, None)
+
+    def check_update(self, obj: Object, old: Object) -> list[Cause]:
+        causes = forgiven(self.root, self._by_schema(obj), obj, old)
+        return causes if self._without_rules() else self._by_rules(causes, obj, old)
+
+    def _by_schema(self, obj: Object) -> list[Cause]:
         if self._check is None:
             self._check = compile_check(self.openapi)
         causes: list[Cause] = []
         self._check(obj, "", causes)
         return causes
 
-    def check_update(self, obj: Object, old: Object) -> list[Cause]:
-        return forgiven(self.root, self.check(obj), obj, old)
+    def _without_rules(self) -> bool:
+        if not self._rules_sought:
+            self._rules_sought = True
+            if mentions_rules(self.openapi):
+                from grappe.api.cel.rules import rule_tree  # most definitions have none
+
+                self._rules = rule_tree(self.root)
+        return self._rules is None
+
+    def _by_rules(self, causes: list[Cause], obj: Object, old: Object | None) -> list[Cause]:
+        from grappe.api.cel.rules import check_rules
+
+        assert self._rules is not None
+        return check_rules(self._rules, causes, obj, old)
+
+
+def mentions_rules(schema: Any) -> bool:
+    """Whether a structural schema has `x-kubernetes-validations` anywhere."""
+    if isinstance(schema, dict):
+        return "x-kubernetes-validations" in schema or any(map(mentions_rules, schema.values()))
+    return isinstance(schema, list) and any(map(mentions_rules, schema))
 
 
 def crd_schema(openapi_v3: Object | None) -> CustomSchema:

@@ -13,6 +13,7 @@ from grappe.api.validation import (
     metadata,
     networking,
     pods,
+    policies,
     webhooks,
     workloads,
 )
@@ -63,6 +64,10 @@ _RULES: dict[tuple[str, str], tuple[_Create, _Update | None]] = {
         webhooks.configuration_update,
     ),
     ("apiregistration.k8s.io", "APIService"): (aggregation.api_service, None),
+    (_ADMISSION, "ValidatingAdmissionPolicy"): (policies.validating, None),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): (policies.validating_binding, None),
+    (_ADMISSION, "MutatingAdmissionPolicy"): (policies.mutating, None),
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): (policies.mutating_binding, None),
     ("scheduling.k8s.io", "PriorityClass"): (
         configuration.priority_class,
         configuration.priority_class_update,

@@ -14,6 +14,7 @@ from grappe.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from grappe.apiserver.admission.node_restriction import NodeRestriction
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.priority import Priority
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.rbac_escalation import RbacEscalation
@@ -28,7 +29,11 @@ from grappe.store.interface import Store
 
 
 def default_plugins(
-    store: Store, access: Access, counter: QuotaCounter, webhooks: WebhookPlugins
+    store: Store,
+    access: Access,
+    counter: QuotaCounter,
+    policies: PolicyPlugins,
+    webhooks: WebhookPlugins,
 ) -> list[Plugin]:
     """The plugins a Kubernetes API server has on by default, in their order."""
     live = Live(store)
@@ -46,7 +51,9 @@ def default_plugins(
         CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
         RbacEscalation(live, access.authorizer, access.rbac),
+        policies.mutating,
         webhooks.mutating,
+        policies.validating,
         webhooks.validating,
         ResourceQuota(live, counter),
     ]

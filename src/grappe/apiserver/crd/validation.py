@@ -10,7 +10,7 @@ from grappe.api import Object
 from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 from grappe.api.names import dns_1035_label_problems, dns_subdomain_problems
-from grappe.api.schema import crd_schema_problems
+from grappe.api.schema import crd_schema_problems, mentions_rules
 from grappe.api.validation.webhooks import client_config
 from grappe.apiserver.crd.json_path import JsonPathError, json_path
 from grappe.apiserver.crd.status import is_protected
@@ -166,7 +166,7 @@ def _version(version: Object, where: str) -> Iterator[Cause]:
     if schema is None:
         yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
     else:
-        yield from crd_schema_problems(schema, f"{where}.schema.openAPIV3Schema")
+        yield from _schema(schema, f"{where}.schema.openAPIV3Schema")
     warning = version.get("deprecationWarning")
     if warning is not None and not version.get("deprecated"):
         yield invalid(
@@ -190,6 +190,15 @@ def _version(version: Object, where: str) -> Iterator[Cause]:
             "FieldValueTooMany",
             f"Too many: {len(selectable)}: must have at most 8 items",
         )
+
+
+def _schema(schema: Object, where: str) -> list[Cause]:
+    found = crd_schema_problems(schema, where)
+    if found or not mentions_rules(schema):
+        return found
+    from grappe.api.cel.rule_problems import rule_problems  # loads the CEL library
+
+    return rule_problems(schema, where)
 
 
 def _scale(scale: Object, where: str) -> Iterator[Cause]:
