@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
+from grappe.api import Object
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
+from grappe.apiserver.admission.webhooks.configurations import Conditions
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
 from grappe.apiserver.auth.access import Access
@@ -95,7 +97,9 @@ class ApiServer:
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
         self._policies = PolicyPlugins(store, self._access.authorizer, self._catalog)
-        self._webhooks = WebhookPlugins(store, webhooks, self._catalog.versions_of, ids.uid)
+        self._webhooks = WebhookPlugins(
+            store, webhooks, self._catalog.versions_of, ids.uid, self._match_conditions
+        )
         plugins = default_plugins(store, self._access, counter, self._policies, self._webhooks)
         self._admission = Chain(plugins)
         self._policies.changed = self._webhooks.changed = self._admission.forget
@@ -137,6 +141,12 @@ class ApiServer:
             EventExpiry(self._store, self._clock).run(), name="event expiry"
         )
         self._started = True
+
+    def _match_conditions(self, conditions: Sequence[Object]) -> Conditions:
+        """Compiled when there are some: nothing else needs CEL at the start."""
+        from grappe.apiserver.admission.match_conditions import compile_match_conditions
+
+        return compile_match_conditions(conditions, self._access.authorizer)
 
     def _ca(self) -> tuple[bytes, bytes]:
         """The CA's certificate and key."""

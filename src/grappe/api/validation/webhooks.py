@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from grappe.api import Object, names
 from grappe.api.causes import duplicate, invalid, not_supported, required, too_many
+from grappe.api.validation.policy_expressions import Expressions
 from grappe.api.validation.rules import Causes, label_selector
 
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
@@ -40,6 +41,7 @@ def configuration_update(new: Object, old: Object) -> Causes:
         _NO_SIDE_EFFECTS if harmless else _SIDE_EFFECTS,
         known_version=all(_knows(hook.get("admissionReviewVersions") or ()) for hook in before),
         unique=len({hook.get("name") for hook in before}) == len(before),
+        known_conditions=[hook.get("matchConditions") or [] for hook in before],
     )
 
 
@@ -48,12 +50,21 @@ def _knows(versions: Sequence[str]) -> bool:
 
 
 def _configuration(
-    obj: Object, side_effects: Sequence[str], *, known_version: bool, unique: bool
+    obj: Object,
+    side_effects: Sequence[str],
+    *,
+    known_version: bool,
+    unique: bool,
+    known_conditions: Sequence[Any] = (),
 ) -> Causes:
     seen = set()
-    for index, hook in enumerate(obj.get("webhooks") or ()):
+    hooks = obj.get("webhooks") or ()
+    conditions = [hook.get("matchConditions") or [] for hook in hooks]
+    for index, hook in enumerate(hooks):
         at = f"webhooks[{index}]"
         yield from _webhook(hook, at, side_effects)
+        if conditions != known_conditions:
+            yield from _conditions(conditions[index], f"{at}.matchConditions")
         versions = hook.get("admissionReviewVersions") or []
         yield from _review_versions(versions, f"{at}.admissionReviewVersions", known_version)
         name = hook.get("name")
@@ -84,7 +95,6 @@ def _webhook(hook: Object, at: str, side_effects: Sequence[str]) -> Causes:
         yield from label_selector(hook.get(field), f"{at}.{field}")
     yield from _supported(hook, at, "reinvocationPolicy", _REINVOCATION_POLICIES)
     yield from client_config(hook.get("clientConfig") or {}, f"{at}.clientConfig")
-    yield from _conditions(hook.get("matchConditions") or (), f"{at}.matchConditions")
 
 
 def _supported(hook: Object, at: str, field: str, supported: Sequence[str]) -> Causes:
@@ -232,13 +242,15 @@ def _service(service: Object, at: str) -> Causes:
 
 
 def _conditions(conditions: Sequence[Any], at: str) -> Causes:
-    """What can be said of `matchConditions` without reading their expressions."""
     if len(conditions) > _MOST_CONDITIONS:
         yield too_many(at, len(conditions), _MOST_CONDITIONS)
     seen = set()
     for index, condition in enumerate(conditions):
         name = condition.get("name") or ""
-        if not (condition.get("expression") or "").strip():
+        expression = (condition.get("expression") or "").strip()
+        if expression:
+            yield from Expressions({}).condition(expression, f"{at}[{index}].expression")
+        else:
             yield required(f"{at}[{index}].expression")
         if not name:
             yield required(f"{at}[{index}].name")

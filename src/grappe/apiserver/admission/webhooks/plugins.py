@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from grappe.api import Object
 from grappe.api.resources import builtin_kind
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.webhooks.calls import Calls
 from grappe.apiserver.admission.webhooks.configurations import (
     CompileConditions,
-    Conditions,
     Configurations,
     Versions,
 )
@@ -22,11 +20,6 @@ from grappe.store.interface import Store
 _API_VERSION = "admissionregistration.k8s.io/v1"
 
 
-def no_conditions(conditions: Sequence[Object]) -> Conditions:
-    """Where nothing can evaluate match conditions: a webhook that has some cannot be asked."""
-    raise ValueError("matchConditions cannot be evaluated by this server")
-
-
 class WebhookPlugins:
     """`start` before the first request. `changed` is called whenever configurations did."""
 
@@ -36,7 +29,7 @@ class WebhookPlugins:
         webhooks: Webhooks,
         versions: Versions,
         new_uid: Callable[[], str],
-        compile_conditions: CompileConditions = no_conditions,
+        compile_conditions: CompileConditions,
     ) -> None:
         self.changed: Callable[[], None] = lambda: None
         live = Live(store)
