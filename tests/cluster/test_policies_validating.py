@@ -403,3 +403,80 @@ async def test_the_status_tells_of_type_errors(cluster: TestCluster) -> None:
         return status.get("observedGeneration") == 2 and not status["typeChecking"]
 
     await until(clean)
+
+
+async def test_expressions_are_checked_against_custom_schemas_too(cluster: TestCluster) -> None:
+    await cluster.client.create(CUSTOM_RESOURCE_DEFINITIONS, definition(SPEC))
+    await validate(
+        cluster,
+        "object.spec.replicas == 'x'",
+        "object.spec.replicas < 5",
+        match=matching("crontabs", "example.com"),
+    )
+
+    async def warned() -> bool:
+        status = (await cluster.client.get(VALIDATING, "policy")).get("status") or {}
+        return bool((status.get("typeChecking") or {}).get("expressionWarnings"))
+
+    await until(warned)
+    status = (await cluster.client.get(VALIDATING, "policy"))["status"]
+    (warning,) = status["typeChecking"]["expressionWarnings"]
+    assert warning["fieldRef"] == "spec.validations[0].expression"
+    assert warning["warning"].startswith(
+        "example.com/v1, Kind=CronTab: ERROR: <input>:1:22: found no matching overload for '_==_'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plural", "spec"),
+    [
+        ("validatingadmissionpolicies", {"validations": [{"expression": "true"}]}),
+        (
+            "mutatingadmissionpolicies",
+            {
+                "reinvocationPolicy": "Never",
+                "mutations": [
+                    {
+                        "patchType": "ApplyConfiguration",
+                        "applyConfiguration": {"expression": "Object{}"},
+                    }
+                ],
+            },
+        ),
+    ],
+)
+async def test_policies_support_every_operation(
+    cluster: TestCluster, plural: str, spec: dict[str, Any]
+) -> None:
+    path = f"/apis/admissionregistration.k8s.io/v1/{plural}"
+    merge = {"content-type": "application/merge-patch+json"}
+    groups = await ask(cluster, "GET", "/apis/admissionregistration.k8s.io/v1")
+    assert plural in {found["name"] for found in groups.body["resources"]}
+    for name in ("a", "b"):
+        obj = {
+            "metadata": {"name": name, "labels": {"of": "test"}},
+            "spec": {"matchConstraints": matching(), **spec},
+        }
+        made = await ask(cluster, "POST", path, obj)
+        assert (made.status, made.body["spec"]["failurePolicy"]) == (201, "Fail")
+    patched = await ask(
+        cluster, "PATCH", f"{path}/a", {"metadata": {"annotations": {"x": "y"}}}, merge
+    )
+    assert patched.body["metadata"]["annotations"] == {"x": "y"}
+    patched.body["metadata"].pop("resourceVersion")
+    patched.body["spec"]["failurePolicy"] = "Ignore"
+    put = await ask(cluster, "PUT", f"{path}/a", patched.body)
+    assert (put.status, put.body["metadata"]["generation"]) == (200, 2)
+    if plural.startswith("validating"):
+        condition = {
+            "type": "Checked",
+            "status": "True",
+            "reason": "Test",
+            "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        status = {"status": {"conditions": [condition]}}
+        written = await ask(cluster, "PATCH", f"{path}/a/status", status, merge)
+        assert written.body["status"]["conditions"] == [condition]
+    assert (await ask(cluster, "DELETE", path, labelSelector="of=test")).status == 200
+    assert (await ask(cluster, "GET", path)).body["items"] == []

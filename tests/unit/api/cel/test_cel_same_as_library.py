@@ -1,0 +1,102 @@
+"""Our evaluation gives what the library's own gives, on expressions made at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cel_expr_python import cel
+from google.protobuf.descriptor_pool import DescriptorPool
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grappe.api.cel.ast import read_expression
+from grappe.api.cel.costs import Meter
+from grappe.api.cel.library import CompileError
+from grappe.api.cel.program import Program
+from grappe.api.cel.values import CelError, equal
+
+VARIABLES = {"i": 3, "s": "abc", "l": [1, 2, 3], "m": {"a": 1, "b": 2}}
+TYPES = {
+    "i": cel.Type.INT,
+    "s": cel.Type.STRING,
+    "l": cel.Type.List(cel.Type.INT),
+    "m": cel.Type.Map(cel.Type.STRING, cel.Type.INT),
+}
+CONFIG = cel.NewEnvConfigFromYaml(
+    "extensions:\n- name: optional\n- name: two-var-comprehensions\n- name: bindings\n"
+)
+ENV = cel.NewEnv(DescriptorPool(), config=CONFIG, variables=TYPES)
+
+ints = st.deferred(
+    lambda: st.one_of(
+        st.integers(-5, 20).map(lambda n: str(n) if n >= 0 else f"({n})"),
+        st.sampled_from(("i", "x", "9223372036854775807", "size(s)", "m.a", "m['b']", "m['c']")),
+        st.tuples(ints, st.sampled_from("+-*/%"), ints).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        st.tuples(lists, ints).map(lambda t: f"{t[0]}[{t[1]}]"),
+        st.tuples(bools, ints, ints).map(lambda t: f"({t[0]} ? {t[1]} : {t[2]})"),
+        lists.map(lambda e: f"size({e})"),
+        st.tuples(ints, ints).map(lambda t: f"cel.bind(x, {t[0]}, {t[1]})"),
+        st.tuples(lists, ints, ints).map(lambda t: f"{t[0]}[?{t[1]}].orValue({t[2]})"),
+    )
+)
+strings = st.deferred(
+    lambda: st.one_of(
+        st.sampled_from(("s", "'a'", "'bc'", "''", "string(i)")),
+        st.tuples(strings, strings).map(lambda t: f"({t[0]} + {t[1]})"),
+        ints.map(lambda e: f"string({e})"),
+    )
+)
+bools = st.deferred(
+    lambda: st.one_of(
+        st.sampled_from(("true", "false", "'a' in m", "has(m.a)", "has(m.c)")),
+        st.tuples(ints, st.sampled_from(("<", "<=", "==", "!=", ">")), ints).map(" ".join),
+        st.tuples(strings, st.sampled_from(("<", "==", "!=")), strings).map(" ".join),
+        st.tuples(lists, lists).map(" == ".join),
+        st.tuples(bools, st.sampled_from(("&&", "||")), bools).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
+        bools.map(lambda e: f"!({e})"),
+        st.tuples(ints, lists).map(" in ".join),
+        st.tuples(lists, st.sampled_from(("all", "exists", "exists_one")), bools).map(
+            lambda t: f"{t[0]}.{t[1]}(x, {t[2]})"
+        ),
+        st.tuples(lists, st.sampled_from(("all", "exists", "existsOne")), bools).map(
+            lambda t: f"{t[0]}.{t[1]}(k, x, {t[2]})"
+        ),
+        st.tuples(strings, strings).map(lambda t: f"{t[0]}.contains({t[1]})"),
+    )
+)
+lists = st.deferred(
+    lambda: st.one_of(
+        st.sampled_from(("l", "[1]")),
+        st.lists(ints, min_size=1, max_size=3).map(lambda e: f"[{', '.join(e)}]"),
+        st.tuples(lists, lists).map(lambda t: f"({t[0]} + {t[1]})"),
+        st.tuples(lists, bools).map(lambda t: f"{t[0]}.filter(x, {t[1]})"),
+        st.tuples(lists, ints).map(lambda t: f"{t[0]}.map(x, {t[1]})"),
+        st.tuples(lists, ints).map(lambda t: f"{t[0]}.transformList(k, x, {t[1]})"),
+    )
+)
+
+
+def theirs(compiled: Any) -> tuple[bool, Any]:
+    found = compiled.eval(data=VARIABLES)
+    if found.type().name() == "ERROR":
+        return False, str(found.value())
+    return True, found.plain_value()
+
+
+def ours(compiled: Any) -> tuple[bool, Any]:
+    try:
+        program = Program(read_expression(compiled.serialize()))
+        return True, program.evaluate(VARIABLES, Meter())
+    except (CelError, CompileError) as error:
+        return False, str(error)
+
+
+@settings(max_examples=120)
+@given(st.one_of(ints, strings, bools, lists))
+def test_the_same_value_or_an_error_as_well(source: str) -> None:
+    compiled = ENV.compile(f"cel.bind(x, 1, {source})")
+    (there, wanted), (here, found) = theirs(compiled), ours(compiled)
+    assert here == there, (found, wanted)
+    assert not here or equal(found, wanted)
