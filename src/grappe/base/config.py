@@ -91,6 +91,11 @@ class ClusterConfig:
         return self.data_dir / "pki"
 
     @property
+    def encryption_config(self) -> Path:
+        """The keys of what is encrypted in the database (EncryptionConfiguration)."""
+        return self.pki_dir / "encryption.json"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.data_dir / "kubeconfig"
