@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
@@ -19,30 +17,44 @@ from grappe.apiserver.crd.custom_resources import CustomResources
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
-from grappe.apiserver.discovery.metrics import Metrics
 from grappe.apiserver.discovery.openapi import OpenApi
-from grappe.apiserver.http.messages import Answer, Request, Response, Tunnel
+from grappe.apiserver.handling import Handling
+from grappe.apiserver.http.messages import Answer, Request
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.metrics import (
+    Page,
+    RequestMetrics,
+    StorageMetrics,
+    TimedAdmission,
+    process_metrics,
+)
 from grappe.apiserver.pki import ensure, kubelet_client_context
 from grappe.apiserver.random_ids import RandomIds
 from grappe.apiserver.registry.allocation import Allocators
-from grappe.apiserver.registry.answers import answer_error
 from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
 from grappe.apiserver.registry.interface import RequestInfo
-from grappe.apiserver.registry.routing import opens_a_shell, parse
+from grappe.apiserver.registry.routing import opens_a_shell
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.base.config import ClusterConfig
+from grappe.base.metrics import Registry as MetricsRegistry
 from grappe.store.interface import Store
 
 STORE_INDEXES = (("/pods", "spec.nodeName"),)
 """The (bucket, field) pairs a store should index for this server."""
 
-log = logging.getLogger("grappe.apiserver")
+_HOOKS = (
+    "crd-informer-synced",
+    "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes",
+    "start-kubernetes-service-cidr-controller",
+    "start-service-ip-repair-controllers",
+    "start-system-namespaces-controller",
+)
 
 
 class ApiServer:
@@ -55,27 +67,42 @@ class ApiServer:
         self._clock = clock
         self._expiry: asyncio.Task[None] | None = None
         self._started = False
+        self._stopping = False
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
         self._signer = Signer(store, clock, self._ca)
         self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
-        self._metrics = Metrics(store, clock)
+        metrics, slis = MetricsRegistry(), MetricsRegistry()
+        StorageMetrics(metrics, store, config.database)
+        process_metrics(metrics, clock.now())
+        requests = RequestMetrics(metrics)
+        self.handle = Handling(self._catalog.find, self._answer, requests).handle
         self._discovery = Endpoints(
             self._catalog.resources,
             lambda: self._custom.generation,
-            Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
+            Health(
+                alive={"log": lambda: True, "etcd": lambda: store.healthy, **self._hooks()},
+                ready={
+                    "etcd-readiness": lambda: store.healthy,
+                    "informer-sync": lambda: self._started,
+                    "shutdown": lambda: not self._stopping,
+                },
+                slis=slis,
+            ),
             {
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
-                "metrics": self._metrics.page,
+                "metrics": Page(metrics, slis),
                 "openapi": OpenApi(self._custom.served, lambda: self._custom.generation).page,
             },
             f"127.0.0.1:{config.port}",
         )
         counter = QuotaCounter(store)
         self._quotas = QuotaStatus(store, counter)
-        self._admission = Chain(default_plugins(store, self._access, counter))
+        self._admission = TimedAdmission(
+            Chain(default_plugins(store, self._access, counter)), metrics
+        )
         self._allocators = Allocators(config.service_cidr)
         ids = RandomIds()
         self._registry = Registry(
@@ -88,13 +115,20 @@ class ApiServer:
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=lambda: kubelet_client_context(self.pki),
+<<<<<<< HEAD
                 new_uid=ids.uid,
                 random_suffix=ids.suffix,
+=======
+                new_uid=_random_uid,
+                random_suffix=_random_suffix,
+                watch_events=requests.watch_events,
+>>>>>>> 3ad1af3 (metrics: requests, watches, admission, storage, queues and scheduler under Kubernetes' names; health check by check)
             )
         )
 
     async def start(self) -> None:
         """Read what is kept in memory from the store and make what every cluster has."""
+        self._stopping = False
         self._access.start()
         self._custom.start()
         restore(self._allocators, self._store)
@@ -111,12 +145,17 @@ class ApiServer:
         )
         self._started = True
 
+    def _hooks(self) -> dict[str, Callable[[], bool]]:
+        """What Kubernetes checks after its start under these names is done by `start`."""
+        return {f"poststarthook/{name}": lambda: self._started for name in _HOOKS}
+
     def _ca(self) -> tuple[bytes, bytes]:
         """The CA's certificate and key."""
         return self.pki.ca_certificate.read_bytes(), self.pki.key("ca").read_bytes()
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
+        self._stopping = True
         if self._expiry is not None:
             self._expiry.cancel()
         if self._keeper is not None:
@@ -126,34 +165,8 @@ class ApiServer:
         await self._custom.stop()
         await self._access.stop()
 
-    def handle(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer one request; never raises."""
-        info = parse(request.method, request.path, request.query, self._catalog.find)
-        try:
-            answer = self._answer(request, info)
-        except ApiError as error:
-            answer = answer_error(error)
-        except Exception:
-            answer = _unexpected(request)
-        if isinstance(answer, Awaitable):
-            return self._finish(request, info, answer)
-        self._metrics.answered(info, _code(answer))
-        return answer
-
-    async def _finish(
-        self, request: Request, info: RequestInfo, coming: Awaitable[Answer]
-    ) -> Answer:
-        try:
-            answer = await coming
-        except ApiError as error:
-            answer = answer_error(error)
-        except Exception:
-            answer = _unexpected(request)
-        self._metrics.answered(info, _code(answer))
-        return answer
-
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
-        user = request.user or self._access.authenticate(request)
+        user = request.user = request.user or self._access.authenticate(request)
         self._access.authorize(user, info)
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
@@ -164,13 +177,3 @@ class ApiServer:
         if found is not None:
             return found
         raise path_not_found()
-
-
-def _code(answer: Answer) -> int:
-    return 101 if isinstance(answer, Tunnel) else answer.status
-
-
-def _unexpected(request: Request) -> Response:
-    """A fault of ours: logged with what led to it, told without."""
-    log.exception("%s %s failed", request.method, request.path)
-    return answer_error(internal("the server could not answer; its log says why"))

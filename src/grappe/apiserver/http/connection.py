@@ -342,6 +342,13 @@ class Connection(asyncio.Protocol):
 
     async def _run_tunnel(self, answer: Tunnel) -> None:
         try:
+            await self._pass_on(answer)
+        finally:
+            if answer.ended is not None:
+                answer.ended()
+
+    async def _pass_on(self, answer: Tunnel) -> None:
+        try:
             reader, writer, first = await answer.connect()
         except Exception as error:
             if self._current is not None:

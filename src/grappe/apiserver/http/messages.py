@@ -82,9 +82,10 @@ class Stream:
 class Tunnel:
     """The connection itself is passed on (exec, attach, port-forward, log -f): `connect` opens
     the other side and returns the bytes to send it first; then bytes flow both ways untouched
-    until either side ends."""
+    until either side ends. `ended` is called once then, or when `connect` fails."""
 
     connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]]]
+    ended: Callable[[], None] | None = None
 
 
 Answer: TypeAlias = Response | Stream | Tunnel
