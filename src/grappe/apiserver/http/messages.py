@@ -85,7 +85,7 @@ class Tunnel:
     until either side ends. `ended` is called once then, or when `connect` fails."""
 
     connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]]]
-    ended: Callable[[], None] | None = None
+    ended: Callable[[], None] = lambda: None
 
 
 Answer: TypeAlias = Response | Stream | Tunnel

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from grappe.apiserver.http.messages import Request
-from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.interface import RequestInfo, ServedResource
 from grappe.base.metrics import Counter, Distribution, Gauge, Histogram, Registry, exponential
 
 # fmt: off
@@ -34,7 +34,8 @@ _CONNECTS = frozenset(("exec", "attach", "portforward", "proxy"))
 _PATHS = frozenset(("/healthz", "/livez", "/readyz", "/metrics", "/version"))
 _READ_ONLY = frozenset(("get", "list", "watch", "head", "options"))
 
-_Kind = tuple[str, str, str, str, str, bool, bool, str, int]
+_REMEMBERED = 10_000
+_Kind = tuple[str, ServedResource | None, str, bool, str, int]
 
 
 class _Series(NamedTuple):
@@ -91,42 +92,38 @@ class RequestMetrics:
         self, request: Request, info: RequestInfo, code: int, seconds: float, size: int
     ) -> None:
         """One more answer, which took so long and has so many bytes."""
-        query = info.query
-        kind = (
-            info.verb,
-            info.group,
-            info.version,
-            info.plural,
-            info.subresource,
-            bool(info.name),
-            bool(info.namespace),
-            query["dryRun"] if query and "dryRun" in query else "",
-            code,
-        )
-        if info.verb == "patch" and "apply-patch" in request.headers.get("content-type", ""):
-            kind = ("apply", *kind[1:])
+        verb, dry_run = info.verb, ""
+        if verb not in _READ_ONLY:
+            if "dryRun" in info.query:
+                dry_run = info.query["dryRun"]
+            if verb == "patch" and "apply-patch" in request.headers.get("content-type", ""):
+                verb = "apply"
+        kind = (verb, info.served, info.subresource, info.namespace == "", dry_run, code)
         series = self._series.get(kind)
         if series is None:
             series = self._of(info, kind)
-        series.answers[0] += 1
-        timing = series.seconds
+        answers, timing, sizes = series
+        answers[0] += 1
         timing.counts[bisect_left(_SECONDS, seconds)] += 1
         timing.total += seconds
-        if series.sizes is not None:
-            series.sizes.observe(size)
+        if sizes is not None:
+            sizes.counts[bisect_left(_SIZES, size)] += 1
+            sizes.total += size
 
     def _of(self, info: RequestInfo, kind: _Kind) -> _Series:
         """The series of a kind of answer; remembered where the kinds are bounded."""
         verb, *rest = labels_of(info, kind[0])
-        dry_run = "All" if kind[7] == "All" else ""
-        code = str(kind[8])
+        dry_run = "All" if kind[4] == "All" else ""
+        code = str(kind[5])
         answers = self._answers.setdefault((verb, dry_run, *rest, code), [0])
         found = _Series(
             answers,
             self._seconds.series((verb, dry_run, *rest)),
             self._sizes.series((verb, *rest)) if verb in ("GET", "LIST") else None,
         )
-        if _is_served(info) and kind[7] in ("", "All"):
+        if _is_served(info) and kind[4] in ("", "All"):
+            if len(self._series) >= _REMEMBERED:  # definitions come and go
+                self._series.clear()
             self._series[kind] = found
         return found
 
