@@ -9,7 +9,9 @@ from dataclasses import replace
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
+from grappe.apiserver.audit import AuditLog, Auditor, load_policy
 from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.authorizer import Action
 from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import Keeper, bootstrap
@@ -78,7 +80,16 @@ class ApiServer:
         StorageMetrics(metrics, store, config.database)
         process_metrics(metrics, clock.now())
         requests = RequestMetrics(metrics)
-        self.handle = Handling(self._catalog.find, self._answer, requests).handle
+        self._auditor = Auditor(
+            load_policy(config.audit_policy),
+            AuditLog(config.audit_log),
+            metrics,
+            clock,
+            _random_uid,
+            lambda user, info: self._access.authorizer.reason(user, Action.of(info)),
+        )
+        handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
+        self.handle = handling.handle
         self._discovery = Endpoints(
             self._catalog.resources,
             lambda: self._custom.generation,
@@ -164,13 +175,16 @@ class ApiServer:
         await self._quotas.stop()
         await self._custom.stop()
         await self._access.stop()
+        self._auditor.close()
 
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         user = request.user = request.user or self._access.authenticate(request)
+        request.decision = "forbid"
         self._access.authorize(user, info)
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
             self._access.authorize(user, replace(info, verb="create"))
+        request.decision = "allow"
         if info.resource_request:
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)

@@ -109,6 +109,15 @@ class ClusterConfig:
         return self.data_dir / "logs"
 
     @property
+    def audit_log(self) -> Path:
+        return self.log_dir / "audit.log"
+
+    @property
+    def audit_policy(self) -> Path:
+        """What is told in the audit log (a Policy of audit.k8s.io/v1); absent: the default."""
+        return self.data_dir / "audit-policy.yaml"
+
+    @property
     def run_dir(self) -> Path:
         """Pid files and sockets of the running processes."""
         return self.data_dir / "run"

@@ -23,12 +23,19 @@ class Family(Protocol):
 
 
 class Counter:
-    """Only goes up."""
+    """Only goes up; `read`, where given, tells the series when they are asked for."""
 
-    def __init__(self, name: str, told: str, labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        told: str,
+        labels: Sequence[str] = (),
+        read: Callable[[], Iterable[tuple[Labels, float]]] | None = None,
+    ) -> None:
         self.name = name
         self._told = told
         self._labels = tuple(labels)
+        self._read = read
         self.values: dict[Labels, float] = {}
 
     def inc(self, labels: Labels = (), by: float = 1) -> None:
@@ -36,7 +43,7 @@ class Counter:
 
     def lines(self) -> Iterator[str]:
         yield _head(self.name, "counter", self._told)
-        for labels, value in sorted(self.values.items()):
+        for labels, value in self._read() if self._read else sorted(self.values.items()):
             yield _sample(self.name, self._labels, labels, value)
 
 

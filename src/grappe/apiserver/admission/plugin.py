@@ -39,6 +39,13 @@ def refuse(request: AdmissionRequest, why: str, causes: Sequence[Object] = ()) -
     return error
 
 
+def annotate(request: AdmissionRequest, key: str, value: str) -> None:
+    """Note something about the request for the audit log; what was noted first stays."""
+    if request.annotations is None:
+        request.annotations = {}
+    request.annotations.setdefault(key, value)
+
+
 def _name(request: AdmissionRequest) -> str:
     metadata = (request.obj or {}).get("metadata") or {}
     return request.name or metadata.get("name") or metadata.get("generateName") or "Unknown"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from grappe.apiserver.http.messages import Request
@@ -63,7 +62,14 @@ class RequestMetrics:
         self._sizes = registry.add(
             Histogram("apiserver_response_sizes", "Bytes of answers to reads.", _SIZES, _OF_REQUEST)
         )
-        registry.add(_Total(self._answers))
+        registry.add(
+            Counter(
+                "apiserver_request_total",
+                "Requests answered, by verb, resource and code.",
+                ("verb", "dry_run", *_OF_REQUEST[1:], "code"),
+                lambda: ((labels, count[0]) for labels, count in sorted(self._answers.items())),
+            )
+        )
         self.in_flight = {"mutating": 0, "readOnly": 0}
         registry.add(
             Gauge(
@@ -126,24 +132,6 @@ class RequestMetrics:
                 self._series.clear()
             self._series[kind] = found
         return found
-
-
-class _Total:
-    """`apiserver_request_total`, kept where adding is cheapest."""
-
-    name = "apiserver_request_total"
-
-    def __init__(self, answers: dict[tuple[str, ...], list[int]]) -> None:
-        self._answers = answers
-
-    def lines(self) -> Iterator[str]:
-        counter = Counter(
-            self.name,
-            "Requests answered, by verb, resource and code.",
-            ("verb", "dry_run", *_OF_REQUEST[1:], "code"),
-        )
-        counter.values = {labels: count[0] for labels, count in self._answers.items()}
-        return counter.lines()
 
 
 def labels_of(info: RequestInfo, verb: str = "") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grappe.apiserver.discovery.version import version_info
-from grappe.base.metrics import Gauge, Histogram, Labels, Registry, exponential
+from grappe.base.metrics import Counter, Gauge, Histogram, Labels, Registry, exponential
 from grappe.store.interface import EventType, Store
 
 _OPERATIONS: dict[EventType, str] = {"ADDED": "create", "MODIFIED": "update", "DELETED": "delete"}
@@ -109,18 +109,14 @@ def process_metrics(registry: Registry, started: float) -> None:
         ("process_max_fds", "Most files that may be open.", _most_files),
     ):
         registry.add(Gauge(name, told, read=lambda read=read: (((), read()),)))  # type: ignore[misc]
-    registry.add(_CpuSeconds())
+    registry.add(
+        Counter("process_cpu_seconds_total", "CPU time used.", (), lambda: (((), _cpu_seconds()),))
+    )
 
 
-class _CpuSeconds:
-    """A counter the kernel keeps."""
-
-    name = "process_cpu_seconds_total"
-
-    def lines(self) -> Iterator[str]:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        yield f"# HELP {self.name} CPU time used.\n# TYPE {self.name} counter\n"
-        yield f"{self.name} {used.ru_utime + used.ru_stime:.16g}\n"
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory(field: int) -> int:

@@ -106,7 +106,8 @@ class AdmissionRequest:
     defaults applied, and may be changed in place or replaced; None for DELETE. `old` is the live
     object, never to be changed; None for CREATE. Both carry `apiVersion` and `kind`.
     `namespace` and `name` are final, except that `name` is empty while a `generateName` is
-    pending. `warnings` are sent to the client as `Warning` headers.
+    pending. `warnings` are sent to the client as `Warning` headers, `annotations` belong into
+    the audit log.
     """
 
     operation: Operation
@@ -120,6 +121,7 @@ class AdmissionRequest:
     dry_run: bool = False
     options: Object = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] | None = None
 
 
 class Admission(Protocol):
