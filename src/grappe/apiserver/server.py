@@ -76,6 +76,7 @@ class ApiServer:
         self._signer = Signer(store, clock, self._ca)
         self._custom = CustomResources(store, clock)
         self._catalog = Catalog(self._custom)
+        ids = RandomIds()
         metrics, slis = MetricsRegistry(), MetricsRegistry()
         StorageMetrics(metrics, store, config.database)
         process_metrics(metrics, clock.now())
@@ -85,7 +86,7 @@ class ApiServer:
             AuditLog(config.audit_log),
             metrics,
             clock,
-            _random_uid,
+            ids.uid,
             lambda user, info: self._access.authorizer.reason(user, Action.of(info)),
         )
         handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
@@ -115,7 +116,6 @@ class ApiServer:
             Chain(default_plugins(store, self._access, counter)), metrics
         )
         self._allocators = Allocators(config.service_cidr)
-        ids = RandomIds()
         self._registry = Registry(
             Backend(
                 store=store,
@@ -126,14 +126,9 @@ class ApiServer:
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=lambda: kubelet_client_context(self.pki),
-<<<<<<< HEAD
                 new_uid=ids.uid,
                 random_suffix=ids.suffix,
-=======
-                new_uid=_random_uid,
-                random_suffix=_random_suffix,
                 watch_events=requests.watch_events,
->>>>>>> 3ad1af3 (metrics: requests, watches, admission, storage, queues and scheduler under Kubernetes' names; health check by check)
             )
         )
 
