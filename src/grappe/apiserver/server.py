@@ -20,8 +20,9 @@ from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
 from grappe.apiserver.discovery.openapi import OpenApi
+from grappe.apiserver.flowcontrol import FlowControl
 from grappe.apiserver.handling import Handling
-from grappe.apiserver.http.messages import Answer, Request
+from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.metrics import (
     Page,
@@ -81,6 +82,7 @@ class ApiServer:
         StorageMetrics(metrics, store, config.database)
         process_metrics(metrics, clock.now())
         requests = RequestMetrics(metrics)
+        self._flows = FlowControl(store, metrics)
         self._auditor = Auditor(
             load_policy(config.audit_policy),
             AuditLog(config.audit_log),
@@ -143,6 +145,7 @@ class ApiServer:
         self._custom.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
+        self._flows.start()
         self._signer.start(loopback)
         self._quotas.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
@@ -166,6 +169,7 @@ class ApiServer:
             self._expiry.cancel()
         if self._keeper is not None:
             await self._keeper.stop()
+        self._flows.stop()
         await self._signer.stop()
         await self._quotas.stop()
         await self._custom.stop()
@@ -181,8 +185,20 @@ class ApiServer:
             self._access.authorize(user, replace(info, verb="create"))
         request.decision = "allow"
         if info.resource_request:
+            if self._flows.needs_seat(user, info):
+                return self._seated(request, user, info)
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()
+
+    async def _seated(self, request: Request, user: User, info: RequestInfo) -> Answer:
+        """The answer to what takes time, once there is a seat for it."""
+        level = await self._flows.seat(user, info)
+        try:
+            answer = self._registry.answer(request, user, info)
+            return await answer if isinstance(answer, Awaitable) else answer
+        finally:
+            if level is not None:
+                self._flows.leave(level)
