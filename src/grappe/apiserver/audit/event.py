@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import lru_cache
+from time import gmtime, strftime
 from typing import Any
 
 import orjson
@@ -99,15 +100,17 @@ def _user(user: User | None) -> Object:
 
 
 def _object_ref(info: RequestInfo, name: str) -> Object:
-    pairs = (
-        ("resource", info.plural),
-        ("namespace", info.namespace),
-        ("name", name),
-        ("apiGroup", info.group),
-        ("apiVersion", info.version),
-        ("subresource", info.subresource),
-    )
-    return {key: value for key, value in pairs if value}
+    found = {"resource": info.plural}
+    if info.namespace:
+        found["namespace"] = info.namespace
+    if name:
+        found["name"] = name
+    if info.group:
+        found["apiGroup"] = info.group
+    found["apiVersion"] = info.version
+    if info.subresource:
+        found["subresource"] = info.subresource
+    return found
 
 
 def _name(told: Told, refused: Object) -> str:
@@ -165,6 +168,12 @@ def _yaml(body: bytes) -> Any:
     return read_yaml(body)
 
 
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+
+
 def _time(seconds: float) -> str:
     """RFC 3339 with microseconds."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1e6):06d}Z"
