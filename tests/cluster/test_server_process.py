@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import signal
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grappe.api.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
+from grappe.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS, SERVICE_ACCOUNTS
 from grappe.base.config import ClusterConfig
 from grappe.client import connect
 from grappe.client.rest import RestClient
@@ -73,6 +74,25 @@ async def test_a_write_it_acknowledged_survives_its_death(data_dir: Path) -> Non
     async with server(data_dir) as (client, _):
         for obj in made:
             assert await client.get(CONFIG_MAPS, obj["metadata"]["name"], "default") == obj
+
+
+async def test_a_secret_is_in_none_of_its_files(data_dir: Path) -> None:
+    value = "correct-horse-battery-staple"
+    encoded = base64.b64encode(value.encode()).decode()
+    secret = {"metadata": {"name": "a", "namespace": "default"}, "stringData": {"k": value}}
+    async with server(data_dir) as (client, process):
+        made = await client.create(SECRETS, secret)
+        assert made["data"] == {"k": encoded}
+        process.kill()
+        await process.wait()
+    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    assert data_dir / "state.db-wal" in files
+    for path in files:
+        content = path.read_bytes()
+        assert value.encode() not in content, path
+        assert encoded.encode() not in content, path
+    async with server(data_dir) as (client, _):
+        assert await client.get(SECRETS, "a", "default") == made
 
 
 async def test_controllers_run_in_it(data_dir: Path) -> None:

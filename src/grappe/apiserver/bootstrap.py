@@ -16,6 +16,7 @@ from grappe.api.resources import builtin_kind
 from grappe.apiserver.auth.rbac.default_roles import default_bindings, default_roles
 from grappe.apiserver.auth.rbac.reconcile import completed
 from grappe.apiserver.default_objects import namespaces, priority_classes, services
+from grappe.apiserver.flowcontrol.objects import AUTO_UPDATE, flow_objects
 from grappe.apiserver.http.messages import Handler
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import body_of
@@ -36,6 +37,7 @@ async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> No
         [
             *_essential(config),
             *((obj, _only_missing) for obj in priority_classes()),
+            *((obj, _kept) for obj in flow_objects()),
             *((obj, completed) for obj in (*default_roles(), *default_bindings())),
         ],
     )
@@ -137,6 +139,14 @@ def _live(store: Store, obj: Object) -> Object | None:
 
 def _only_missing(live: Object, wanted: Object) -> None:
     return None
+
+
+def _kept(live: Object, wanted: Object) -> Object | None:
+    """Kept as it is wanted, unless its annotation says that somebody else does."""
+    notes = live["metadata"].get("annotations") or {}
+    if notes.get(AUTO_UPDATE) == "false" or live.get("spec") == wanted["spec"]:
+        return None
+    return {**live, "spec": wanted["spec"]}
 
 
 def _overlaid(live: Object, wanted: Object) -> Object | None:

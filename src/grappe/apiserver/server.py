@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from grappe.api import Object
-from grappe.api.errors import ApiError, internal
 from grappe.apiserver.admission.chain import Chain, default_plugins
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
@@ -16,7 +14,9 @@ from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.admission.webhooks.configurations import Conditions
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
+from grappe.apiserver.audit import AuditLog, Auditor, load_policy
 from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.authorizer import Action
 from grappe.apiserver.auth.certificates.signer import Signer
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import Keeper, bootstrap
@@ -24,33 +24,48 @@ from grappe.apiserver.crd.custom_resources import CustomResources
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
-from grappe.apiserver.discovery.metrics import Metrics
 from grappe.apiserver.discovery.openapi import OpenApi
-from grappe.apiserver.http.messages import Answer, Request, Response, Tunnel
+from grappe.apiserver.flowcontrol import FlowControl
+from grappe.apiserver.handling import Handling
+from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.loopback import Loopback
+from grappe.apiserver.metrics import (
+    Page,
+    RequestMetrics,
+    StorageMetrics,
+    TimedAdmission,
+    process_metrics,
+)
 from grappe.apiserver.outbound.caller import Caller
 from grappe.apiserver.outbound.services import Services
 from grappe.apiserver.outbound.webhook import Webhooks
 from grappe.apiserver.pki import ensure, kubelet_client_context
 from grappe.apiserver.random_ids import RandomIds
 from grappe.apiserver.registry.allocation import Allocators
-from grappe.apiserver.registry.answers import answer_error
 from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
 from grappe.apiserver.registry.interface import RequestInfo
-from grappe.apiserver.registry.routing import opens_a_shell, parse
+from grappe.apiserver.registry.routing import opens_a_shell
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.base.config import ClusterConfig
+from grappe.base.metrics import Registry as MetricsRegistry
 from grappe.store.interface import Store
 
 STORE_INDEXES = (("/pods", "spec.nodeName"),)
 """The (bucket, field) pairs a store should index for this server."""
 
-log = logging.getLogger("grappe.apiserver")
+_HOOKS = (
+    "crd-informer-synced",
+    "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes",
+    "start-kubernetes-service-cidr-controller",
+    "start-service-ip-repair-controllers",
+    "start-system-namespaces-controller",
+)
 
 
 class ApiServer:
@@ -63,6 +78,7 @@ class ApiServer:
         self._clock = clock
         self._expiry: asyncio.Task[None] | None = None
         self._started = False
+        self._stopping = False
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
@@ -79,14 +95,36 @@ class ApiServer:
             self._caller,
             lambda: (s.resource for s in self._custom.served()),
         )
-        self._metrics = Metrics(store, clock)
+        metrics, slis = MetricsRegistry(), MetricsRegistry()
+        StorageMetrics(metrics, store, config.database)
+        process_metrics(metrics, clock.now())
+        requests = RequestMetrics(metrics)
+        self._flows = FlowControl(store, metrics)
+        self._auditor = Auditor(
+            load_policy(config.audit_policy),
+            AuditLog(config.audit_log),
+            metrics,
+            clock,
+            ids.uid,
+            lambda user, info: self._access.authorizer.reason(user, Action.of(info)),
+        )
+        handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
+        self.handle = handling.handle
         self._discovery = Endpoints(
             self._catalog.resources,
             lambda: self._custom.generation + self._aggregator.generation,
-            Health(alive={}, ready={"poststarthook/bootstrap": lambda: self._started}),
+            Health(
+                alive={"log": lambda: True, "etcd": lambda: store.healthy, **self._hooks()},
+                ready={
+                    "etcd-readiness": lambda: store.healthy,
+                    "informer-sync": lambda: self._started,
+                    "shutdown": lambda: not self._stopping,
+                },
+                slis=slis,
+            ),
             {
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
-                "metrics": self._metrics.page,
+                "metrics": Page(metrics, slis),
                 "openapi": OpenApi(
                     self._custom.served, lambda: self._custom.generation, self._aggregator.remote
                 ).page,
@@ -101,8 +139,9 @@ class ApiServer:
             store, webhooks, self._catalog.versions_of, ids.uid, self._match_conditions
         )
         plugins = default_plugins(store, self._access, counter, self._policies, self._webhooks)
-        self._admission = Chain(plugins)
-        self._policies.changed = self._webhooks.changed = self._admission.forget
+        chain = Chain(plugins)
+        self._policies.changed = self._webhooks.changed = chain.forget
+        self._admission = TimedAdmission(chain, metrics)
         self._allocators = Allocators(config.service_cidr)
         self._registry = Registry(
             Backend(
@@ -116,24 +155,28 @@ class ApiServer:
                 kubelet_tls=lambda: kubelet_client_context(self.pki),
                 new_uid=ids.uid,
                 random_suffix=ids.suffix,
+                watch_events=requests.watch_events,
             )
         )
 
     async def start(self) -> None:
         """Read what is kept in memory from the store and make what every cluster has."""
+        self._stopping = False
         self._access.start()
         self._custom.start()
-        self._webhooks.start()
         self._aggregator.start()
-        self._policies.start()
         restore(self._allocators, self._store)
         await bootstrap(self._config, self._store, self.handle)
         loopback = Loopback(self.handle)
         self._custom.settle(loopback)
         await self._aggregator.settle(loopback)
+        # Not before: what every cluster has is made whatever webhooks and policies say.
+        self._webhooks.start()
+        self._policies.start()
         self._policies.settle(loopback)
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
+        self._flows.start()
         self._signer.start(loopback)
         self._quotas.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
@@ -148,16 +191,22 @@ class ApiServer:
 
         return compile_match_conditions(conditions, self._access.authorizer)
 
+    def _hooks(self) -> dict[str, Callable[[], bool]]:
+        """What Kubernetes checks after its start under these names is done by `start`."""
+        return {f"poststarthook/{name}": lambda: self._started for name in _HOOKS}
+
     def _ca(self) -> tuple[bytes, bytes]:
         """The CA's certificate and key."""
         return self.pki.ca_certificate.read_bytes(), self.pki.key("ca").read_bytes()
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
+        self._stopping = True
         if self._expiry is not None:
             self._expiry.cancel()
         if self._keeper is not None:
             await self._keeper.stop()
+        self._flows.stop()
         await self._signer.stop()
         await self._quotas.stop()
         await self._policies.stop()
@@ -166,56 +215,35 @@ class ApiServer:
         await self._aggregator.stop()
         await self._access.stop()
         self._caller.close()
-
-    def handle(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer one request; never raises."""
-        info = parse(request.method, request.path, request.query, self._catalog.find)
-        try:
-            answer = self._answer(request, info)
-        except ApiError as error:
-            answer = answer_error(error)
-        except Exception:
-            answer = _unexpected(request)
-        if isinstance(answer, Awaitable):
-            return self._finish(request, info, answer)
-        self._metrics.answered(info, _code(answer))
-        return answer
-
-    async def _finish(
-        self, request: Request, info: RequestInfo, coming: Awaitable[Answer]
-    ) -> Answer:
-        try:
-            answer = await coming
-        except ApiError as error:
-            answer = answer_error(error)
-        except Exception:
-            answer = _unexpected(request)
-        self._metrics.answered(info, _code(answer))
-        return answer
+        self._auditor.close()
 
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
-        user = request.user or self._access.authenticate(request)
+        user = request.user = request.user or self._access.authenticate(request)
+        request.decision = "forbid"
         self._access.authorize(user, info)
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
             self._access.authorize(user, replace(info, verb="create"))
+        request.decision = "allow"
         if info.served is None:
             elsewhere = self._aggregator.answer(request, user, info)
             if elsewhere is not None:
                 return elsewhere
         if info.resource_request:
+            if self._flows.needs_seat(user, info):
+                return self._seated(request, user, info)
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()
 
-
-def _code(answer: Answer) -> int:
-    return 101 if isinstance(answer, Tunnel) else answer.status
-
-
-def _unexpected(request: Request) -> Response:
-    """A fault of ours: logged with what led to it, told without."""
-    log.exception("%s %s failed", request.method, request.path)
-    return answer_error(internal("the server could not answer; its log says why"))
+    async def _seated(self, request: Request, user: User, info: RequestInfo) -> Answer:
+        """The answer to what takes time, once there is a seat for it."""
+        level = await self._flows.seat(user, info)
+        try:
+            answer = self._registry.answer(request, user, info)
+            return await answer if isinstance(answer, Awaitable) else answer
+        finally:
+            if level is not None:
+                self._flows.leave(level)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from grappe.api.errors import ApiError
 from grappe.apiserver import pki
+from grappe.apiserver.encryption import sealer_of
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.http.server import serve
 from grappe.apiserver.server import STORE_INDEXES, ApiServer
@@ -38,7 +39,8 @@ async def run(config: ClusterConfig) -> None:
     if not config.port:
         config = config.with_port(choose_port(0))
         config.save()
-    store = SqliteStore.open(config.database, STORE_INDEXES)
+    keys = sealer_of(config.encryption_config)
+    store = SqliteStore.open(config.database, STORE_INDEXES, sealing=keys)
     clock = SystemClock()
     api = ApiServer(config, store, clock)
     await api.start()

@@ -91,6 +91,11 @@ class ClusterConfig:
         return self.data_dir / "pki"
 
     @property
+    def encryption_config(self) -> Path:
+        """The keys of what is encrypted in the database (EncryptionConfiguration)."""
+        return self.pki_dir / "encryption.json"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.data_dir / "kubeconfig"
@@ -102,6 +107,15 @@ class ClusterConfig:
     @property
     def log_dir(self) -> Path:
         return self.data_dir / "logs"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.log_dir / "audit.log"
+
+    @property
+    def audit_policy(self) -> Path:
+        """What is told in the audit log (a Policy of audit.k8s.io/v1); absent: the default."""
+        return self.data_dir / "audit-policy.yaml"
 
     @property
     def run_dir(self) -> Path:

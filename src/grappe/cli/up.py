@@ -33,9 +33,20 @@ from grappe.cli.output import step
     metavar="N",
     help="N simulated nodes: no containers, no root needed.",
 )
+@click.option(
+    "--audit-policy",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="What the audit log tells, an audit.k8s.io/v1 Policy; the cluster keeps it.",
+)
 @click.option("--foreground", is_flag=True, help="Stay, and stop the cluster on Ctrl-C.")
 def command(
-    name: str, data_dir: Path | None, port: int | None, simulate: int | None, foreground: bool
+    name: str,
+    data_dir: Path | None,
+    port: int | None,
+    simulate: int | None,
+    audit_policy: Path | None,
+    foreground: bool,
 ) -> None:
     """Start a cluster, or continue one.
 
@@ -46,19 +57,23 @@ def command(
 
     started = time.monotonic()
     cluster.check_name(name)
+    if audit_policy:
+        cluster.check_audit_policy(audit_policy)
     known = cluster.exists(name)
     if known:
         config = cluster.load(name)
         if data_dir and data_dir.resolve() != config.data_dir.resolve():
             raise click.UsageError(f"cluster {name!r} lives in {config.data_dir}")
         if supervisor.running(config):
-            _refuse_changes(config, port, simulate)
+            _refuse_changes(config, port, simulate, audit_policy)
             _wait_until_ready(config)
             _farewell(config, started, "is already up")
             return
         config = cluster.settle(config, port, simulate)
     else:
         config = cluster.create(name, data_dir, port, _nodes(simulate))
+    if audit_policy:
+        cluster.keep_audit_policy(config, audit_policy)
     if not config.simulate:
         _require_real_node()
     if foreground:
@@ -73,10 +88,15 @@ def command(
     _farewell(config, started, "is up")
 
 
-def _refuse_changes(config: ClusterConfig, port: int | None, simulate: int | None) -> None:
-    """A running cluster keeps its port and nodes; whoever asks for others is told."""
+def _refuse_changes(
+    config: ClusterConfig, port: int | None, simulate: int | None, audit_policy: Path | None
+) -> None:
+    """A running cluster keeps its port, nodes and policy; whoever asks for others is told."""
     asked = [f"port {port}"] if port not in (None, 0, config.port) else []
     asked += [f"{simulate} simulated nodes"] if simulate not in (None, config.simulate) else []
+    kept = config.audit_policy
+    if audit_policy and not (kept.exists() and kept.read_bytes() == audit_policy.read_bytes()):
+        asked.append(f"the audit policy {audit_policy}")
     if asked:
         raise UserError(
             f"cluster {config.name!r} runs already, without {' and '.join(asked)}",

@@ -45,7 +45,7 @@ class Controller:
 
     def __init__(self, name: str, *, reconcile: Reconcile, concurrency: int = 1) -> None:
         self.name = name
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self.queue: WorkQueue[Key] = WorkQueue(name)
         self._reconcile = reconcile
         self._concurrency = concurrency
         self._log = logging.getLogger(f"grappe.{name}")

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from grappe.reconcile.queue_metrics import QueueMetrics
+
 K = TypeVar("K", bound=Hashable)
 
 BACKOFF_FIRST = 0.005
@@ -23,9 +25,11 @@ def backoff(failures: int) -> float:
 
 
 class WorkQueue(Generic[K]):
-    """All methods are for one event loop; only `get` waits."""
+    """All methods are for one event loop; only `get` waits. A queue with a name is counted
+    under it (`workqueue_*`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._counts = QueueMetrics(name, self) if name else None
         self._ready: deque[K] = deque()
         self._dirty: set[K] = set()
         self._working: set[K] = set()
@@ -38,6 +42,8 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             return
         self._dirty.add(key)
+        if self._counts is not None:
+            self._counts.added(key)
         if key not in self._working:
             self._ready.append(key)
             self._wake_one()
@@ -60,6 +66,8 @@ class WorkQueue(Generic[K]):
         """Have it worked on again after its back-off, which is returned in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        if self._counts is not None:
+            self._counts.failed()
         delay = backoff(failures)
         self.add_after(key, delay)
         return delay
@@ -85,10 +93,14 @@ class WorkQueue(Generic[K]):
         key = self._ready.popleft()
         self._dirty.discard(key)
         self._working.add(key)
+        if self._counts is not None:
+            self._counts.taken(key)
         return key
 
     def done(self, key: K) -> None:
         self._working.discard(key)
+        if self._counts is not None:
+            self._counts.done(key)
         if key in self._dirty:
             self._ready.append(key)
             self._wake_one()

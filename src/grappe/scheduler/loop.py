@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from time import perf_counter
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
@@ -20,6 +21,7 @@ from grappe.reconcile.events import Recorder
 from grappe.scheduler.act import Writer
 from grappe.scheduler.cache import Cache
 from grappe.scheduler.decide import Placement, Rejected, decide
+from grappe.scheduler.metrics import attempted, failed, show_pending
 from grappe.scheduler.nodes import node_info, slim_node
 from grappe.scheduler.pods import DEFAULT_SCHEDULER, PodInfo, pod_info, slim_pod
 from grappe.scheduler.preemption import NoPreemption, Preemption, preempt
@@ -61,6 +63,7 @@ class Scheduler:
         self._namespaces.add_handler(self._namespace_changed)
 
     async def run(self) -> None:
+        show_pending(self._queue.pending)
         async with asyncio.TaskGroup() as group:
             for informer in (self._pods, self._nodes, self._namespaces):
                 group.create_task(informer.run(), name=f"scheduler {informer.resource.plural}")
@@ -139,8 +142,11 @@ class Scheduler:
 
     def _settle(self, pod: PodInfo) -> Coroutine[None, None, None]:
         """Decide now; what is left to do is the coroutine's."""
+        started = perf_counter()
         snapshot = self._cache.snapshot()
         outcome = decide(pod, snapshot)
+        placed = isinstance(outcome, Placement)
+        attempted("scheduled" if placed else "unschedulable", perf_counter() - started)
         if isinstance(outcome, Placement):
             self._cache.assume(pod, outcome.node)
             return self._bind(pod, outcome.node)
@@ -151,6 +157,7 @@ class Scheduler:
             await self._writer.bind(pod, node)
         except (ApiError, TransportError) as error:
             self._cache.forget(pod.uid)
+            failed()
             if isinstance(error, ApiError) and error.code == 404:
                 self._queue.discard(pod.uid)
             else:

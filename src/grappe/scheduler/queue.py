@@ -58,6 +58,14 @@ class Queue:
     def __contains__(self, uid: str) -> bool:
         return uid in self._entries
 
+    def pending(self) -> dict[str, int]:
+        """How many pods wait, by the name Kubernetes gives the queue they wait in."""
+        found = {"active": 0, "backoff": 0, "gated": 0, "unschedulable": 0}
+        names = {"trying": "active", "parked": "unschedulable"}
+        for entry in self._entries.values():
+            found[names.get(entry.state, entry.state)] += 1
+        return found
+
     def put(self, pod: PodInfo) -> None:
         """A pod without a node is new or has changed."""
         entry = self._entries.get(pod.uid)

@@ -14,6 +14,7 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple, Protocol
 
 from grappe.store.bucket import Bucket
@@ -21,6 +22,7 @@ from grappe.store.interface import (
     CommitFailedError,
     Draft,
     Event,
+    EventType,
     FutureRevisionError,
     Record,
     RevisionMismatchError,
@@ -36,6 +38,8 @@ _GROUP_SECONDS = 0.002
 _GROUP_WRITES = 512
 """However busy the loop is, a group waits no longer and grows no larger than this."""
 
+_REFUSED_SECONDS = 30.0
+"""How long a failed commit makes the store unhealthy when nothing is written after it."""
 _AGE_STEP = 60.0
 """Seconds between two looks at the age of history."""
 
@@ -121,11 +125,17 @@ class JournaledStore:
         self._latest = 0.0  # when the group must be committed
         self._ages: deque[tuple[float, int]] = deque()  # (when, revision reached by then)
         self._closed = False
+        self._refused = -inf  # when a commit failed, none having reached the disk since
+        self._told: list[Callable[[float, dict[tuple[str, EventType], int]], None]] = []
 
     # -- reading ---------------------------------------------------------------------------------
     @property
     def revision(self) -> int:
         return self._revision
+
+    @property
+    def healthy(self) -> bool:
+        return time.monotonic() - self._refused > _REFUSED_SECONDS
 
     def buckets(self) -> Sequence[str]:
         return sorted(name for name, bucket in self._buckets.items() if bucket.records)
@@ -232,9 +242,11 @@ class JournaledStore:
             return
         self._pending = []
         self._overlay = {}
+        began = time.perf_counter()
         try:
             self._journal.append(writes)
         except Exception as error:
+            self._refused = time.monotonic()
             failure = error if isinstance(error, CommitFailedError) else None
             if failure is None:
                 log.exception("commit failed")
@@ -243,6 +255,8 @@ class JournaledStore:
                 if not write.done.done():
                     write.done.set_exception(failure)
             return
+        took = time.perf_counter() - began
+        self._refused = -inf
         batches: dict[str, list[Event]] = {}
         for name, event, _ in writes:
             events = batches.get(name)
@@ -268,6 +282,19 @@ class JournaledStore:
         for write in writes:
             if not write.done.done():
                 write.done.set_result(write.event.record)
+        if self._told:
+            self._tell(took, batches)
+
+    def on_commit(self, told: Callable[[float, dict[tuple[str, EventType], int]], None]) -> None:
+        self._told.append(told)
+
+    def _tell(self, seconds: float, batches: Mapping[str, Sequence[Event]]) -> None:
+        counts: dict[tuple[str, EventType], int] = {}
+        for name, events in batches.items():
+            for event in events:
+                counts[name, event.type] = counts.get((name, event.type), 0) + 1
+        for told in self._told:
+            told(seconds, counts)
 
     def _deliver(self, subscription: _Subscription, events: Sequence[Event]) -> None:
         if events[0].record.revision <= subscription.after:

@@ -97,6 +97,11 @@ class Store(Protocol):
         """The newest committed revision."""
         ...
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the disk takes what is written: no commit failed of late."""
+        ...
+
     def buckets(self) -> Sequence[str]:
         """Every bucket that holds a record."""
         ...
@@ -155,6 +160,11 @@ class Store(Protocol):
 
         Raises CompactedError at once when events above `after` are no longer all kept.
         """
+        ...
+
+    def on_commit(self, told: Callable[[float, dict[tuple[str, EventType], int]], None]) -> None:
+        """Call `told` after each commit with its seconds and how many writes of which (bucket,
+        kind of event) it made."""
         ...
 
     async def close(self) -> None:

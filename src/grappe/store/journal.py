@@ -18,6 +18,7 @@ import orjson
 
 from grappe.base.errors import UserError
 from grappe.store.interface import CommitFailedError, Record
+from grappe.store.sealing import SEALED, Sealing, place
 
 log = logging.getLogger("grappe.store")
 
@@ -55,9 +56,13 @@ class Row(NamedTuple):
 class JournalFile:
     """An open database, ours alone until closed."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create `path`; UserError when it is in use, damaged, or not ours."""
+    def __init__(self, path: Path, sealing: Sealing | None = None) -> None:
+        """Open or create `path`; UserError when it is in use, damaged, or not ours. `sealing`
+        encrypts bodies; without it everything is kept plain."""
         self._path = path
+        self._sealing = sealing
+        self._stale: list[Row] = []  # sealed with an older key, or plain and to be sealed
+        self._plain = False  # whether any of these is plain
         with self._opening():
             self._db = sqlite3.connect(
                 path, timeout=1.0, isolation_level=None, cached_statements=32
@@ -140,8 +145,10 @@ class JournalFile:
         return int(row[0])
 
     def rows(self) -> Iterator[Row]:
-        """Every row, oldest first; UserError at the first damaged one."""
+        """Every row, oldest first; UserError at the first damaged one, and at one whose key is
+        not there."""
         loads = orjson.loads
+        sealing = self._sealing
         empty: dict[str, str] = {}
         with self._opening():
             cursor = self._db.execute(
@@ -152,6 +159,9 @@ class JournalFile:
                 try:
                     if _checksum(key, body, labels, fields) != checksum:
                         raise ValueError("wrong checksum")
+                    stored = body
+                    if body.startswith(SEALED):
+                        body = self._unsealed(bucket, key, revision, deleted, body)
                     record = Record(
                         key,
                         revision,
@@ -161,14 +171,54 @@ class JournalFile:
                     )
                 except (ValueError, TypeError) as error:
                     raise self._damaged(f"revision {revision}: {error}") from error
-                yield Row(bucket, bool(deleted), record)
+                row = Row(bucket, bool(deleted), record)
+                if sealing is not None and (stored is not body or sealing.seals(bucket)):
+                    self._note_stale(sealing, row, stored)
+                yield row
+
+    def _unsealed(self, bucket: str, key: str, revision: int, deleted: int, body: bytes) -> bytes:
+        if self._sealing is None:
+            raise UserError(
+                f"{self._path} holds encrypted objects, and no keys were given to open them",
+                "start it with: grappe up",
+            )
+        return self._sealing.unseal(place(bucket, key, revision, bool(deleted)), body)
+
+    def _note_stale(self, sealing: Sealing, row: Row, stored: bytes) -> None:
+        if not sealing.fresh(row.bucket, stored):
+            self._stale.append(row)
+            self._plain |= stored is row.record.body
 
     # -- writing -----------------------------------------------------------------------------------
     def append(self, rows: Sequence[Row]) -> None:
         """One transaction, on disk when this returns; CommitFailedError and no trace otherwise."""
-        values = [_values(row) for row in rows]
+        values = [self._values(row) for row in rows]
         with self._transaction():
             self._db.executemany(_INSERT, values)
+
+    def reseal(self) -> None:
+        """Write anew what `rows` found sealed with an older key, or not sealed at all; nothing
+        of the old form stays in the file."""
+        rows, self._stale = self._stale, []
+        if not rows:
+            return
+        values = [self._values(row) for row in rows]
+        try:
+            self._db.execute("PRAGMA secure_delete=ON")
+            with self._transaction():
+                self._db.executemany(
+                    "UPDATE journal SET body=?, checksum=? WHERE revision=?",
+                    [(value[4], value[7], value[0]) for value in values],
+                )
+            self._db.execute("PRAGMA secure_delete=OFF")
+            if self._plain:
+                self._db.execute("VACUUM")  # free pages still hold what was deleted before
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (sqlite3.Error, CommitFailedError) as error:
+            # The rows stay readable; the next start tries again.
+            log.warning("cannot encrypt %s anew: %s", self._path, error)
+        else:
+            log.info("%d rows of %s are written anew with its newest key", len(rows), self._path)
 
     def prune(self, revisions: Sequence[int], floors: Mapping[str, int], reached: int) -> None:
         """Delete rows nothing needs, and note how far back each bucket's history now goes.
@@ -212,18 +262,20 @@ class JournalFile:
                 log.exception("cannot roll back in %s", self._path)
             raise CommitFailedError(f"cannot write {self._path}: {error}") from error
 
+    def _values(self, row: Row) -> tuple[object, ...]:
+        """A row as the table takes it."""
+        bucket, deleted, record = row
+        key, revision, body = record.key, record.revision, record.body
+        if self._sealing is not None and self._sealing.seals(bucket):
+            body = self._sealing.seal(bucket, place(bucket, key, revision, deleted), body)
+        labels = orjson.dumps(record.labels) if record.labels else None
+        fields = orjson.dumps(record.fields) if record.fields else None
+        checksum = _checksum(key, body, labels, fields)
+        return (revision, deleted, bucket, key, body, labels, fields, checksum)
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and release it."""
         self._db.close()
-
-
-def _values(row: Row) -> tuple[object, ...]:
-    """A row as the table takes it."""
-    bucket, deleted, record = row
-    labels = orjson.dumps(record.labels) if record.labels else None
-    fields = orjson.dumps(record.fields) if record.fields else None
-    checksum = _checksum(record.key, record.body, labels, fields)
-    return (record.revision, deleted, bucket, record.key, record.body, labels, fields, checksum)
 
 
 def _checksum(key: str, body: bytes, labels: bytes | None, fields: bytes | None) -> int:

@@ -13,6 +13,7 @@ from grappe.store.core import HistoryLimits, JournaledStore
 from grappe.store.interface import Event, Record
 from grappe.store.journal import JournalFile
 from grappe.store.pruning import PrunedJournal
+from grappe.store.sealing import Sealing
 
 
 class SqliteStore(JournaledStore):
@@ -24,6 +25,7 @@ class SqliteStore(JournaledStore):
         journal = PrunedJournal(file, lambda: (self._floors(), self._revision))
         super().__init__(journal, indexes, limits)
         self._load(file, journal)
+        file.reseal()
 
     @classmethod
     def open(
@@ -31,9 +33,11 @@ class SqliteStore(JournaledStore):
         path: Path,
         indexes: Iterable[tuple[str, str]] = (),
         limits: HistoryLimits | None = None,
+        sealing: Sealing | None = None,
     ) -> SqliteStore:
-        """Open or create the database; UserError when it is in use, damaged or unreadable."""
-        file = JournalFile(path)
+        """Open or create the database; UserError when it is in use, damaged or unreadable.
+        `sealing` encrypts what it speaks of; what was written otherwise is rewritten now."""
+        file = JournalFile(path, sealing)
         try:
             return cls(file, indexes, limits or HistoryLimits())
         except BaseException:

@@ -14,7 +14,7 @@ from grappe.api.errors import Cause
 from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
-from grappe.apiserver.admission.plugin import Plugin, refuse
+from grappe.apiserver.admission.plugin import Plugin, annotate, refuse
 from grappe.apiserver.admission.pod_security_checks import LEVELS, Level, violations
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
@@ -43,8 +43,8 @@ class Policy(NamedTuple):
 
 
 def policy(labels: dict[str, str], mode: str) -> Policy:
-    """What the labels of a namespace say for `mode` (enforce, warn); an unknown level counts as
-    the strictest one, so that a slip of the pen does not open the door."""
+    """What the labels of a namespace say for `mode` (enforce, audit, warn); an unknown level
+    counts as the strictest one, so that a slip of the pen does not open the door."""
     level = labels.get(_PREFIX + mode, "privileged")
     known: Level = next((known for known in LEVELS if known == level), "restricted")
     return Policy(known, labels.get(f"{_PREFIX}{mode}-version", "latest"))
@@ -90,10 +90,14 @@ class PodSecurity(Plugin):
         if request.served.bucket == PODS.bucket:
             if request.old is not None and not _matters(obj, request.old):
                 return
-            self._enforce(request, policy(labels, "enforce"))
+            enforced = policy(labels, "enforce")
+            annotate(request, f"{_PREFIX}enforce-policy", f"{enforced.level}:{enforced.version}")
+            self._audit(request, policy(labels, "audit"), obj)
+            self._enforce(request, enforced)
             pod = obj
         else:
             pod = _template(obj)
+            self._audit(request, policy(labels, "audit"), pod)
         self._warn(request, policy(labels, "warn"), pod)
 
     def _namespace(self, request: AdmissionRequest) -> None:
@@ -136,6 +140,13 @@ class PodSecurity(Plugin):
         wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
         if wrong:
             raise refuse(request, f"violates PodSecurity {wanted}: {', '.join(wrong)}")
+
+    @staticmethod
+    def _audit(request: AdmissionRequest, wanted: Policy, pod: Object) -> None:
+        wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
+        if wrong:
+            told = f"would violate PodSecurity {wanted}: {', '.join(wrong)}"
+            annotate(request, f"{_PREFIX}audit-violations", told)
 
     @staticmethod
     def _warn(request: AdmissionRequest, wanted: Policy, pod: Object) -> None:

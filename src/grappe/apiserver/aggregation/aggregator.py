@@ -84,15 +84,16 @@ class Aggregator:
     async def _keep(self, loopback: Loopback) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            try:
-                await self._publish(loopback)
-            except (ApiError, OSError):
-                log.exception("cannot renew what extension API servers trust; trying again later")
+            await self._publish(loopback)
 
     async def _publish(self, loopback: Loopback) -> None:
-        self._front = ensure_front_proxy(self._pki.directory)
-        data = authentication_data(self._pki.ca_certificate.read_bytes(), self._front.ca)
-        await publish(self._store, loopback, data)
+        """A disk, or an admission policy, that refuses is no reason not to serve."""
+        try:
+            self._front = ensure_front_proxy(self._pki.directory)
+            data = authentication_data(self._pki.ca_certificate.read_bytes(), self._front.ca)
+            await publish(self._store, loopback, data)
+        except (ApiError, OSError):
+            log.exception("cannot tell extension API servers whom to trust; trying again later")
 
     def _front_proxy(self) -> FrontProxy:
         if self._front is None:

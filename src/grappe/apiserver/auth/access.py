@@ -56,6 +56,7 @@ class Access:
         not allowed."""
         user = self._authenticator.authenticate(request)
         if impersonates(request.headers):
+            request.impersonator = user
             return impersonate(user, request.headers, self.authorizer)
         return user
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 from grappe.apiserver.http.messages import Response
+from grappe.base.metrics import Counter, Gauge, Registry
 
 Check = Callable[[], bool]
 ENDPOINTS = ("healthz", "livez", "readyz")
@@ -17,9 +18,22 @@ _NO_SNIFFING = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cac
 
 
 class Health:
-    """`alive` are the checks of every endpoint, `ready` those of `/readyz` alone."""
+    """`alive` are the checks of every endpoint, `ready` those of `/readyz` alone. `slis` counts
+    their results (https://kubernetes.io/docs/reference/instrumentation/slis/)."""
 
-    def __init__(self, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+    def __init__(
+        self, alive: Mapping[str, Check], ready: Mapping[str, Check], slis: Registry
+    ) -> None:
+        self._passing = slis.add(
+            Gauge("kubernetes_healthcheck", "1: the check passed last.", ("name", "type"))
+        )
+        self._results = slis.add(
+            Counter(
+                "kubernetes_healthchecks_total",
+                "Results of health checks.",
+                ("name", "status", "type"),
+            )
+        )
         everything = {"ping": _ping, **alive}
         self._checks: dict[str, dict[str, Check]] = {
             "healthz": everything,
@@ -43,7 +57,7 @@ class Health:
         for name, check in checks.items():
             if name in excluded:
                 lines.append(f"[+]{name} excluded: ok")
-            elif check():
+            elif self._passes(name, endpoint, check):
                 lines.append(f"[+]{name} ok")
             else:
                 lines.append(f"[-]{name} failed: reason withheld")
@@ -59,6 +73,12 @@ class Health:
             lines.append(f"{endpoint} check passed")
             return _text(200, "\n".join(lines) + "\n")
         return _text(200, "ok")
+
+    def _passes(self, name: str, endpoint: str, check: Check) -> bool:
+        passes = check()
+        self._passing.set((name, endpoint), int(passes))
+        self._results.inc((name, "success" if passes else "error", endpoint))
+        return passes
 
 
 def _ping() -> bool:

@@ -67,7 +67,6 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._open = opened
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
         self._reader: RequestReader
         self._current: Incoming | None = None  # the request being answered
         self._rest: Iterator[bytes | memoryview] | None = None  # what is left of a long body
@@ -338,7 +337,8 @@ class Connection(asyncio.Protocol):
 
     # -- tunnels -----------------------------------------------------------------------------------
     def _tunnel(self, answer: Tunnel) -> None:
-        self._task = self._loop.create_task(self._run_tunnel(answer))
+        self._task = task = self._loop.create_task(self._run_tunnel(answer))
+        task.add_done_callback(lambda _task: answer.ended())
 
     async def _run_tunnel(self, answer: Tunnel) -> None:
         try:

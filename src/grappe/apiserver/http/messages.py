@@ -26,7 +26,9 @@ class User:
 class Request:
     """One request. `path` is still percent-encoded, `query` without its `?`; header names are
     lower-case. `certificate` is the (common name, organizations) of a verified client
-    certificate. `user` is filled in by authentication, or already set in-process."""
+    certificate. `user` is filled in by authentication, or already set in-process; `impersonator`
+    is who asked to be that user. `decision` is what authorization came to: `allow`, `forbid`, or
+    empty before it. `annotations` are those of the audit log, None when nothing is told of it."""
 
     method: str
     path: str
@@ -36,6 +38,9 @@ class Request:
     certificate: tuple[str, tuple[str, ...]] | None = None
     user: User | None = None
     remote: str = ""
+    impersonator: User | None = None
+    decision: str = ""
+    annotations: dict[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -82,9 +87,10 @@ class Stream:
 class Tunnel:
     """The connection itself is passed on (exec, attach, port-forward, log -f): `connect` opens
     the other side and returns the bytes to send it first; then bytes flow both ways untouched
-    until either side ends."""
+    until either side ends. `ended` is called once then, or when `connect` fails."""
 
     connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]]]
+    ended: Callable[[], None] = lambda: None
 
 
 Answer: TypeAlias = Response | Stream | Tunnel

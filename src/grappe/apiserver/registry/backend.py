@@ -13,6 +13,7 @@ from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.interface import Admission, RequestInfo, ServedResource
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
+from grappe.base.metrics import Counter
 from grappe.store.interface import Store
 
 
@@ -32,7 +33,8 @@ class TokenRequests(Protocol):
 
 @dataclass(slots=True)
 class Backend:
-    """The parts of one API server. `new_uid` and `random_suffix` are its only randomness."""
+    """The parts of one API server. `new_uid` and `random_suffix` are its only randomness;
+    `watch_events` counts what watchers are sent, by group, version and resource."""
 
     store: Store
     clock: Clock
@@ -44,6 +46,7 @@ class Backend:
     kubelet_tls: Callable[[], SSLContext]
     new_uid: Callable[[], str]
     random_suffix: Callable[[], str]
+    watch_events: Counter
 
 
 @dataclass(slots=True)

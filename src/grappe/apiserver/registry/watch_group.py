@@ -31,12 +31,19 @@ class Member(Protocol):
 
 
 class Group:
-    """`ended` is called when the last member has left."""
+    """`ended` is called when the last member has left, `sent` with the number of events that
+    members were sent."""
 
     def __init__(
-        self, store: Store, wanted: Filter, shown: Representation, ended: Callable[[], object]
+        self,
+        store: Store,
+        wanted: Filter,
+        shown: Representation,
+        ended: Callable[[], object],
+        sent: Callable[[int], None],
     ) -> None:
         self.wanted = wanted
+        self._sent = sent
         self._shown = shown
         self._ended = ended
         self._members: set[Member] = set()
@@ -65,6 +72,7 @@ class Group:
         if not self._gathered:
             return
         chunk = b"".join(self._gathered)
+        self._sent(len(self._gathered) * len(self._members))
         self._gathered.clear()
         self._flushed = self._loop.time()
         for member in tuple(self._members):

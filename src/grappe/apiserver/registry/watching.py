@@ -20,6 +20,7 @@ from grappe.apiserver.registry.answers import warning_headers
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.converted_watch import ConvertedWatch
 from grappe.apiserver.registry.filtering import Filter, parse_filter
+from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.negotiation import Form, negotiate
 from grappe.apiserver.registry.parameters import (
     ListOptions,
@@ -66,8 +67,10 @@ class Watcher:
         shown: Representation,
         options: ListOptions,
         join: Callable[[], Group],
+        sent: Callable[[int], None],
     ) -> None:
         self._store = store
+        self._sent = sent
         self._wanted = wanted
         self._shown = shown
         self._options = options
@@ -106,6 +109,7 @@ class Watcher:
     def _state_lines(self, records: Sequence[Record], reached: int) -> Iterator[bytes]:
         for start in range(0, len(records), _SLICE):
             selected = self._wanted.select(records[start : start + _SLICE])
+            self._sent(len(selected))
             yield b"".join(self._shown.event("ADDED", record) for record in selected)
         if self._options.initial_events and self._options.bookmarks:
             yield bookmark(self._wanted.served, reached, initial_end=True)
@@ -118,6 +122,7 @@ class Watcher:
         self._reached = self._store.revision
         for start in range(0, len(events), _SLICE):
             lines = event_lines(events[start : start + _SLICE], self._wanted, self._shown)
+            self._sent(len(lines))
             yield b"".join(lines)
 
     def _catch_up(self) -> None:
@@ -195,6 +200,7 @@ class Watches:
     def __init__(self, backend: Backend) -> None:
         self._store = backend.store
         self._clock = backend.clock
+        self._events = backend.watch_events
         self._groups: dict[tuple[object, ...], Group] = {}
         self._definitions: Subscription | None = None
 
@@ -220,7 +226,8 @@ class Watches:
             )
             return Stream(converted.start, headers=warning_headers(call.warnings))
         join = partial(self._group, wanted, shown, form, include)
-        watcher = Watcher(self._store, wanted, shown, options, join)
+        sent = self._counter(wanted.served)
+        watcher = Watcher(self._store, wanted, shown, options, join, sent)
         return Stream(watcher.start, headers=warning_headers(call.warnings))
 
     def _group(self, wanted: Filter, shown: Representation, form: Form, include: str) -> Group:
@@ -234,9 +241,16 @@ class Watches:
             self._definitions = self._store.watch(
                 CUSTOM_RESOURCE_DEFINITIONS.bucket, self._store.revision, self._definitions_changed
             )
-        group = Group(self._store, wanted, shown, partial(self._groups.pop, key, None))
+        ended = partial(self._groups.pop, key, None)
+        group = Group(self._store, wanted, shown, ended, self._counter(wanted.served))
         self._groups[key] = group
         return group
+
+    def _counter(self, served: ServedResource) -> Callable[[int], None]:
+        """What counts the events of a resource that are sent."""
+        resource = served.resource
+        labels = (resource.group, resource.version, resource.plural)
+        return partial(self._events.inc, labels)
 
     def _definitions_changed(self, events: Sequence[Event]) -> None:
         """What is no longer served is no longer watched."""

@@ -85,6 +85,7 @@ def admission_request(
         dry_run=dry_run,
         options=options or {},
         warnings=call.warnings,
+        annotations=call.request.annotations,
     )
 
 

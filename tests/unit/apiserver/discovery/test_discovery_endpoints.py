@@ -10,6 +10,7 @@ from grappe.apiserver.discovery.groups import group_resources, version_order
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.negotiation import wants_aggregated
 from grappe.apiserver.http.messages import Request, Response
+from grappe.base.metrics import Registry
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 KUBECTL = f"{AGGREGATED},{AGGREGATED.replace('v=v2', 'v=v2beta1')},application/json"
@@ -29,7 +30,7 @@ class Server:
         self.resources = list(BUILTIN)
         self.generation = 0
         self.store_works = True
-        health = Health({"etcd": lambda: self.store_works}, {"started": lambda: True})
+        health = Health({"etcd": lambda: self.store_works}, {"started": lambda: True}, Registry())
         self.endpoints = Endpoints(
             lambda: self.resources, lambda: self.generation, health, {}, "127.0.0.1:6443"
         )

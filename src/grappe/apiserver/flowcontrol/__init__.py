@@ -1,0 +1,13 @@
+"""API priority and fairness: whose requests are worked on when there are more than can be.
+
+https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
+`objects` are the default FlowSchemas and priority levels, `schemas` says which one a request
+belongs to, `control` gives out seats. What is scarce is the time of one event loop, so that a seat
+is one write, or one long list, that is under way; what is answered at once needs none. Must never
+hold up system:masters, nor cost a request that finds a free seat more than a look-up.
+"""
+
+from grappe.apiserver.flowcontrol.control import FlowControl
+from grappe.apiserver.flowcontrol.objects import flow_objects
+
+__all__ = ["FlowControl", "flow_objects"]

@@ -1,0 +1,36 @@
+"""What `grappe up` refuses before it touches anything."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from grappe.apiserver.audit import load_policy
+from grappe.assembly import cluster
+from grappe.base.config import ClusterConfig
+from grappe.base.errors import UserError
+from grappe.cli.up import command
+
+
+def test_a_bad_audit_policy_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: All}]\n")
+    data = tmp_path / "data"
+    asked = ["--cluster", "no-such", "--data-dir", str(data), "--simulate", "1"]
+    result = CliRunner().invoke(command, [*asked, "--audit-policy", str(policy)])
+    assert isinstance(result.exception, UserError)
+    assert "rules[0].level must be one of" in result.exception.message
+    assert not data.exists()
+
+
+def test_the_cluster_keeps_the_policy_it_is_given(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: Request}]\n")
+    config = ClusterConfig("test", tmp_path, port=0, simulate=1)
+    cluster.check_audit_policy(policy)
+    cluster.keep_audit_policy(config, policy)
+    assert config.audit_policy.read_text() == policy.read_text()
+    assert stat.S_IMODE(config.audit_policy.stat().st_mode) == 0o600
+    load_policy(config.audit_policy)
