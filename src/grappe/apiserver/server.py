@@ -26,6 +26,7 @@ from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
 from grappe.apiserver.discovery.metrics import Metrics
 from grappe.apiserver.discovery.openapi import OpenApi
+from grappe.apiserver.http.compression import compressed, compressible
 from grappe.apiserver.http.messages import Answer, Request, Response, Tunnel
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.outbound.caller import Caller
@@ -173,13 +174,13 @@ class ApiServer:
         try:
             answer = self._answer(request, info)
         except ApiError as error:
-            answer = answer_error(error)
+            answer = answer_error(error, request.headers.get("accept", ""))
         except Exception:
             answer = _unexpected(request)
         if isinstance(answer, Awaitable):
             return self._finish(request, info, answer)
         self._metrics.answered(info, _code(answer))
-        return answer
+        return compressed(answer) if compressible(answer, request) else answer
 
     async def _finish(
         self, request: Request, info: RequestInfo, coming: Awaitable[Answer]
@@ -187,11 +188,11 @@ class ApiServer:
         try:
             answer = await coming
         except ApiError as error:
-            answer = answer_error(error)
+            answer = answer_error(error, request.headers.get("accept", ""))
         except Exception:
             answer = _unexpected(request)
         self._metrics.answered(info, _code(answer))
-        return answer
+        return await compressed(answer) if compressible(answer, request) else answer
 
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         user = request.user or self._access.authenticate(request)
