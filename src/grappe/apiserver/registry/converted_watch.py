@@ -55,7 +55,7 @@ class ConvertedWatch:
         return lambda: _cancel(task)
 
     async def _run(self, writer: StreamWriter) -> None:
-        served, bucket = self._wanted.served, self._wanted.served.bucket
+        bucket = self._wanted.served.bucket
         subscriptions: list[Subscription] = [
             self._store.watch(bucket, self._store.revision, lambda _: self._news.set()),
             self._store.watch(

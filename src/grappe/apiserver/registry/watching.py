@@ -213,7 +213,8 @@ class Watches:
                 seconds=lasting(options),
                 bookmark_seconds=BOOKMARK_PERIOD,
             )
-            return Stream(converted.start, headers=warning_headers(call.warnings))
+            media = STREAM_TYPES[form.media]
+            return Stream(converted.start, media, warning_headers(call.warnings))
         join = partial(self._group, wanted, shown, form, include)
         watcher = Watcher(self._store, wanted, shown, options, join)
         media = STREAM_TYPES[form.media]
