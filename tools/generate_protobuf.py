@@ -60,8 +60,9 @@ def go_tags(folder: Path) -> dict[tuple[str, int], tuple[str, str]]:
     return found
 
 
-def read_package(proto: Path) -> tuple[str, str | None, dict[str, Any]]:
-    """A package's name, its API group (None: not an API package) and its messages' fields."""
+def read_package(proto: Path) -> tuple[str, str | None, dict[str, Any], list[str]]:
+    """A package's name, its API group (None: not an API package), its messages' fields and the
+    messages that stand for a Go slice type: in JSON just the list."""
     text = re.sub(r"//[^\n]*", "", proto.read_text())
     package = re.search(r"^package ([\w.]+);", text, re.M)[1]  # type: ignore[index]
     tags = go_tags(proto.parent)
@@ -76,7 +77,13 @@ def read_package(proto: Path) -> tuple[str, str | None, dict[str, Any]]:
         messages[message] = sorted(fields)
     register = proto.parent / "register.go"
     group = _GROUP.search(register.read_text()) if register.exists() else None
-    return package, group[1] if group else None, messages
+    structs = {struct for struct, _ in tags}
+    slices = [
+        name
+        for name, fields in messages.items()
+        if name not in structs and [field[1:3] for field in fields] == [["items", "list"]]
+    ]
+    return package, group[1] if group else None, messages, slices
 
 
 def _field(
@@ -102,11 +109,10 @@ def main() -> None:
     lists: list[str] = []
     for module in download(version):
         for proto in sorted(module.rglob("generated.proto")):
-            package, group, found = read_package(proto)
+            package, group, found, slices = read_package(proto)
+            lists += [f"{package}.{name}" for name in slices]
             for name, fields in found.items():
                 messages[f"{package}.{name}"] = fields
-                if [field[1:3] for field in fields] == [["items", "list"]]:
-                    lists.append(f"{package}.{name}")  # a Go slice type: in JSON just the list
                 names = {field[1] for field in fields}
                 if group is not None and "metadata" in names:
                     api_version = package.rpartition(".")[2]

@@ -13,6 +13,7 @@ from time import perf_counter
 
 from grappe.api.errors import ApiError, internal
 from grappe.apiserver.audit.auditor import AUDIT_ID, COMPLETE, PANIC, Auditor, Followed
+from grappe.apiserver.http.compression import compressed, compressible
 from grappe.apiserver.http.messages import (
     Answer,
     Request,
@@ -51,7 +52,7 @@ class Handling:
         try:
             answer = self._respond(request, info)
         except ApiError as error:
-            answer = answer_error(error)
+            answer = answer_error(error, request.headers.get("accept", ""))
         except Exception:
             answer, stage = _unexpected(request), PANIC
         if request.user is None and isinstance(answer, Awaitable):
@@ -59,7 +60,8 @@ class Handling:
         else:
             followed = self._auditor.begin(request, info)
         if isinstance(answer, Response):
-            return self._done(request, info, answer, started, followed, stage)
+            done = self._done(request, info, answer, started, followed, stage)
+            return compressed(done) if compressible(done, request) else done
         if isinstance(answer, (Stream, Tunnel)):
             return self._long(request, info, answer, started, followed)
         return self._finish(request, info, answer, started, followed)
@@ -78,7 +80,7 @@ class Handling:
         try:
             answer = await coming
         except ApiError as error:
-            answer = answer_error(error)
+            answer = answer_error(error, request.headers.get("accept", ""))
         except Exception:
             answer, stage = _unexpected(request), PANIC
         finally:
@@ -86,7 +88,8 @@ class Handling:
         if not known:
             followed = self._auditor.begin(request, info)
         if isinstance(answer, Response):
-            return self._done(request, info, answer, started, followed, stage)
+            done = self._done(request, info, answer, started, followed, stage)
+            return await compressed(done) if compressible(done, request) else done
         return self._long(request, info, answer, started, followed)
 
     def _done(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError, bad_request
 from grappe.api.protobuf import wire
+from grappe.api.protobuf.special import RAW_EXTENSION, SCHEMA, SPECIAL, UNIONS, Union
 from grappe.api.protobuf.table import Field, is_list, message, message_of_kind
-from grappe.base.clock import rfc3339, rfc3339_micro
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 
@@ -31,12 +28,12 @@ def decode(body: bytes) -> Object:
             f"{list(_MAGIC)}"
         )
     try:
-        return _envelope(body[4:])
+        return _envelope(body[len(_MAGIC) :], 0)
     except (ValueError, OverflowError, OSError) as error:
         raise bad_request(f"the protobuf message is damaged: {error}") from None
 
 
-def _envelope(data: bytes) -> Object:
+def _envelope(data: bytes, depth: int) -> Object:
     api_version = kind = ""
     raw = b""
     for number, _, value in wire.fields(data):
@@ -52,7 +49,7 @@ def _envelope(data: bytes) -> Object:
     if name is None:
         raise _no_kind(api_version, kind)
     obj: Object = {"apiVersion": api_version, "kind": kind}
-    obj.update(_message(name, raw, 0))
+    obj.update(_message(name, raw, depth))
     return obj
 
 
@@ -64,8 +61,12 @@ def _message(name: str, data: bytes, depth: int) -> Any:
     """A message's JSON value: mostly an object, for some special types a string or a number."""
     if depth > _DEEPEST:
         raise wire.WireError("messages are nested too deep")
-    if special := _SPECIAL.get(name):
-        return special(data)
+    if name == RAW_EXTENSION:
+        return _raw_extension(data, depth)
+    if special := SPECIAL.get(name):
+        return special.decode(data)
+    if union := UNIONS.get(name):
+        return _union(union, data, depth)
     known = message(name)
     found: Object = {}
     for number, kind, value in wire.fields(data):
@@ -159,82 +160,26 @@ _NUMBERS = {"bool", "int32", "int64"}
 _ZERO: dict[str, Any] = {"string": "", "bytes": "", "bool": False, "int32": 0, "int64": 0}
 
 
-# -- types whose JSON form is not their message's -----------------------------------------------
+# -- unions and objects within objects -------------------------------------------------------------
 
 
-def _numbers(data: bytes) -> dict[int, Any]:
-    return {
-        number: wire.signed(value) if isinstance(value, int) else value
-        for number, _, value in wire.fields(data)
-    }
-
-
-def _quantity(data: bytes) -> str:
-    return _text(_numbers(data).get(1, b"0")) or "0"
-
-
-def _int_or_string(data: bytes) -> int | str:
-    parts = _numbers(data)
-    return _text(parts.get(3, b"")) if parts.get(1) else int(parts.get(2, 0))
-
-
-def _time(data: bytes) -> str | None:
-    parts = _numbers(data)
-    return rfc3339(parts.get(1, 0)) if parts else None
-
-
-def _micro_time(data: bytes) -> str | None:
-    parts = _numbers(data)
-    if not parts:
-        return None
-    return rfc3339_micro(parts.get(1, 0) + parts.get(2, 0) / 1e9)
-
-
-def _duration(data: bytes) -> str:
-    """Nanoseconds as Go writes durations; seconds are enough for a form it can read back."""
-    nanoseconds = _numbers(data).get(1, 0)
-    return f"{nanoseconds / 1e9:.9f}".rstrip("0").rstrip(".") + "s"
-
-
-def _raw_json(data: bytes) -> Any:
-    raw = _numbers(data).get(1, b"")
-    return orjson.loads(raw) if raw else None
-
-
-def _schema_or(other: int, data: bytes) -> Any:
-    """JSONSchemaPropsOrArray, …OrBool, …OrStringArray: a schema, or field `other`."""
-    schema: Any = None
+def _union(union: Union, data: bytes, depth: int) -> Any:
+    """JSONSchemaPropsOrArray, …OrBool, …OrStringArray: a schema, or the other."""
     rest: list[Any] = []
     allows = False
     for number, _, value in wire.fields(data):
-        if isinstance(value, int):
+        if number == union.schema:
+            return _value(SCHEMA, value, depth)
+        if number == union.other and union.kind == "bool":
             allows = bool(value)
-        elif number == _SCHEMA_FIELD[other]:
-            schema = _message(_SCHEMA, value, 0)
-        elif other == _STRINGS:
-            rest.append(value.decode())
-        else:
-            rest.append(_message(_SCHEMA, value, 0))
-    if schema is not None:
-        return schema
-    return allows if other == _BOOL else rest
+        elif number == union.other:
+            rest.append(_value(union.kind, value, depth))
+    return allows if union.kind == "bool" else rest
 
 
-_EXTENSIONS = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1."
-_SCHEMA = _EXTENSIONS + "JSONSchemaProps"
-_ARRAY, _BOOL, _STRINGS = 0, 1, 2
-_SCHEMA_FIELD = {_ARRAY: 1, _BOOL: 2, _STRINGS: 1}
-_META = "k8s.io.apimachinery.pkg.apis.meta.v1."
-_SPECIAL: dict[str, Callable[[bytes], Any]] = {
-    "k8s.io.apimachinery.pkg.api.resource.Quantity": _quantity,
-    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw_json,
-    _META + "Time": _time,
-    _META + "MicroTime": _micro_time,
-    _META + "Duration": _duration,
-    _META + "FieldsV1": _raw_json,
-    _EXTENSIONS + "JSON": _raw_json,
-    _EXTENSIONS + "JSONSchemaPropsOrArray": lambda data: _schema_or(_ARRAY, data),
-    _EXTENSIONS + "JSONSchemaPropsOrBool": lambda data: _schema_or(_BOOL, data),
-    _EXTENSIONS + "JSONSchemaPropsOrStringArray": lambda data: _schema_or(_STRINGS, data),
-}
+def _raw_extension(data: bytes, depth: int) -> Any:
+    """Any object: as JSON, or in an envelope of its own."""
+    raw = next((value for number, _, value in wire.fields(data) if number == 1), b"")
+    if isinstance(raw, bytes) and raw.startswith(_MAGIC):
+        return _envelope(raw[len(_MAGIC) :], depth)
+    return SPECIAL[RAW_EXTENSION].decode(data)

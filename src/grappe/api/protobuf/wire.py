@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import binascii
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 class WireError(ValueError):
     """The bytes are no protobuf message."""
+
+
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
@@ -63,3 +68,36 @@ def fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
 def double(value: bytes) -> float:
     found: float = struct.unpack("<d", value)[0]
     return found
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def encode_varint(value: int) -> bytes:
+    """An int64 as a varint; a negative one takes ten bytes, as in two's complement."""
+    if 0 <= value < 0x80:
+        return _BYTES[value]
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    found.append(value)
+    return bytes(found)
+
+
+_BYTES = tuple(bytes((value,)) for value in range(128))
+
+
+@cache
+def heads(number: int, kind: int) -> tuple[bytes, ...]:
+    """A field's tag followed by each varint below 128: what nearly every field begins with."""
+    tag = encode_varint(number << 3 | kind)
+    return tuple(tag + byte for byte in _BYTES)
+
+
+def base64_bytes(text: str) -> bytes:
+    """What a byte field's JSON text stands for."""
+    return binascii.a2b_base64(text)

@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
-import orjson
-
 from grappe.api import Object
 from grappe.api.errors import method_not_allowed
 from grappe.api.resources import Resource
 from grappe.apiserver.discovery import documents
 from grappe.apiserver.discovery.groups import Group, group_resources
 from grappe.apiserver.discovery.health import ENDPOINTS, Health
-from grappe.apiserver.discovery.negotiation import wants_aggregated
+from grappe.apiserver.discovery.negotiation import DiscoveryForm, discovery_form
 from grappe.apiserver.discovery.remote import Remote, with_remote_discovery, with_remote_groups
 from grappe.apiserver.discovery.version import version_info
 from grappe.apiserver.http.messages import Request, Response
+from grappe.apiserver.registry.answers import answer_object
+from grappe.apiserver.registry.negotiation import Form
 
-_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_JSON = "application/json"
+_AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VARY = ("Vary", "Accept")
 
 Page = Callable[[Request], Response | None]
@@ -49,7 +48,7 @@ class Endpoints:
         self._pages = pages
         self._address = address
         self._remote = remote
-        self._cached: dict[tuple[str, bool], Response] = {}
+        self._cached: dict[tuple[str, DiscoveryForm], Response] = {}
         self._cached_generation = -1
 
     def answer(self, request: Request) -> Response | None:
@@ -72,18 +71,18 @@ class Endpoints:
         if generation != self._cached_generation:
             self._cached.clear()
             self._cached_generation = generation
-        aggregated = path in ("/api", "/apis") and wants_aggregated(
-            request.headers.get("accept", "")
-        )
-        found = self._cached.get((path, aggregated))
+        form = discovery_form(request.headers.get("accept", ""))
+        if path not in ("/api", "/apis"):
+            form = DiscoveryForm(False, form.media)
+        found = self._cached.get((path, form))
         if found is None:
-            obj = self._build(path, aggregated)
+            obj = self._build(path, form.aggregated)
             if obj is None:
                 return None
-            found = _response(obj, aggregated)
-            self._cached[path, aggregated] = found
-        if aggregated and _matches(request.headers.get("if-none-match", ""), found):
-            return Response(304, b"", _AGGREGATED, found.headers)
+            found = _response(obj, form)
+            self._cached[path, form] = found
+        if form.aggregated and _matches(request.headers.get("if-none-match", ""), found):
+            return Response(304, b"", found.content_type, found.headers)
         return found
 
     def _build(self, path: str, aggregated: bool) -> Object | None:
@@ -129,13 +128,16 @@ def _resource_list(groups: Mapping[str, Group], group: str, version: str) -> Obj
     return documents.api_resource_list(group, version, found.versions[version])
 
 
-def _response(obj: Object, aggregated: bool) -> Response:
-    body = orjson.dumps(obj)
-    if not aggregated:
-        return Response(200, body, _JSON)
-    tag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
-    headers = (("ETag", tag), _VARY, ("Cache-Control", "public"))
-    return Response(200, body, _AGGREGATED, headers)
+def _response(obj: Object, form: DiscoveryForm) -> Response:
+    if "kind" not in obj:  # `/` and `/version` are no API objects
+        return answer_object(200, obj)
+    found = answer_object(200, obj, Form(media=form.media))
+    if form.aggregated:
+        assert isinstance(found.body, bytes)
+        tag = f'"{hashlib.sha256(found.body).hexdigest().upper()}"'
+        found.headers = (("ETag", tag), _VARY, ("Cache-Control", "public"))
+        found.content_type += _AGGREGATED
+    return found
 
 
 def _matches(condition: str, found: Response) -> bool:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
+from grappe.apiserver.http.accept import accepted
+from grappe.apiserver.registry.negotiation import MEDIA_TYPES, Media
 
-class Accepted(NamedTuple):
-    """One entry of an `Accept` header, lower-cased, with its parameters."""
-
-    media_type: str
-    parameters: dict[str, str]
+_CONVERSION = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
 
 
-def accepted(header: str) -> list[Accepted]:
-    """The entries of an `Accept` header, the preferred first (RFC 9110 section 12.5.1)."""
-    found: list[tuple[float, Accepted]] = []
-    for entry in header.split(","):
-        media_type, *rest = (part.strip().lower() for part in entry.split(";"))
-        if not media_type:
-            continue
-        parameters = dict(part.partition("=")[::2] for part in rest)
-        try:
-            weight = float(parameters.pop("q", "1"))
-        except ValueError:
-            weight = 0.0
-        if weight > 0:
-            found.append((-weight, Accepted(media_type, parameters)))
-    return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+class DiscoveryForm(NamedTuple):
+    """`aggregated`: everything in one document (KEP-3352), where there is one."""
+
+    aggregated: bool
+    media: Media
 
 
-def wants_aggregated(header: str) -> bool:
-    """Whether the first form we can give is the aggregated one."""
+@lru_cache(maxsize=256)
+def discovery_form(header: str) -> DiscoveryForm:
+    """The first form of an Accept header that we can give; JSON when there is none."""
     for entry in accepted(header):
-        if entry.media_type not in ("application/json", "application/*", "*/*"):
-            continue
-        wanted = entry.parameters.get("as")
-        if wanted is None:
-            return False
-        if wanted == "apigroupdiscoverylist" and entry.parameters.get("v") == "v2":
-            return True
-    return False
+        for media, name in MEDIA_TYPES.items():
+            if entry.media_type not in (name, "application/*", "*/*"):
+                continue
+            named = {key: entry.parameters[key] for key in _CONVERSION if key in entry.parameters}
+            if not named or named == _CONVERSION:
+                return DiscoveryForm(bool(named), media)
+    return DiscoveryForm(False, "json")

@@ -21,8 +21,8 @@ from grappe.api.openapi import (
     v3_index,
 )
 from grappe.api.resources import BUILTIN
-from grappe.apiserver.discovery.negotiation import accepted
 from grappe.apiserver.discovery.remote import Remote, with_remote_definitions
+from grappe.apiserver.http.accept import accepted
 from grappe.apiserver.http.messages import Request, Response
 from grappe.apiserver.registry.interface import ServedResource
 

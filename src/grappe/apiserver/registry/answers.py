@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import orjson
 
-from grappe.api import Object
+from grappe.api import Object, protobuf
 from grappe.api.errors import ApiError
 from grappe.apiserver.http.messages import Response
-from grappe.apiserver.registry.negotiation import PLAIN, Form
-
-_YAML = "application/yaml"
+from grappe.apiserver.registry.negotiation import MEDIA_TYPES, PLAIN, Form, negotiate_status
 
 
 def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
@@ -30,27 +28,30 @@ def answer_bytes(
     form: Form = PLAIN,
     warnings: Sequence[str] = (),
 ) -> Response:
-    """JSON bytes in the client's form."""
+    """What a Representation in the client's form made: protobuf as it is, else JSON, which may
+    become YAML."""
     headers = warning_headers(warnings) if warnings else ()
-    if form.yaml:
+    if form.media == "yaml":
         whole = body if isinstance(body, bytes) else b"".join(body)
-        return Response(status, _yaml(whole), _YAML, headers)
-    return Response(status, body, "application/json", headers)
+        body = _yaml(whole)
+    return Response(status, body, MEDIA_TYPES[form.media], headers)
 
 
 def answer_object(
     status: int, obj: Object, form: Form = PLAIN, warnings: Sequence[str] = ()
 ) -> Response:
-    return answer_bytes(status, orjson.dumps(obj), form, warnings)
+    """An object that is not stored, in the client's form; ApiError 406 when it has no such."""
+    body = protobuf.encode(obj) if form.media == "protobuf" else orjson.dumps(obj)
+    return answer_bytes(status, body, form, warnings)
 
 
-def answer_error(error: ApiError, warnings: Sequence[str] = ()) -> Response:
-    return Response(
-        error.code,
-        orjson.dumps(error.status()),
-        "application/json",
-        [*error.headers, *warning_headers(warnings)],
-    )
+def answer_error(error: ApiError, accept: str = "") -> Response:
+    """The error's Status in the form the client prefers, JSON where it asks for what a Status
+    has not."""
+    form = negotiate_status(accept) if accept else PLAIN
+    answer = answer_object(error.code, error.status(), form)
+    answer.headers = error.headers
+    return answer
 
 
 def success(details: Object) -> Object:

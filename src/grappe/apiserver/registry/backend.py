@@ -11,6 +11,7 @@ from grappe.api import Object
 from grappe.apiserver.http.messages import Request, User
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.interface import Admission, RequestInfo, ServedResource
+from grappe.apiserver.registry.negotiation import Form, negotiate
 from grappe.apiserver.registry.strategies.table import Strategies
 from grappe.base.clock import Clock
 from grappe.base.metrics import Counter
@@ -58,6 +59,11 @@ class Call:
     user: User
     served: ServedResource
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def form(self) -> Form:
+        """The form of the answer; ApiError 406, which must come before anything is written."""
+        return negotiate(self.request.headers.get("accept", ""), self.served.custom)
 
     @property
     def key(self) -> str:

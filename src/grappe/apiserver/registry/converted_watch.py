@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-import orjson
-
 from grappe.api.errors import ApiError, gone
 from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from grappe.apiserver.http.messages import StreamWriter
 from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.filtering import Filter
 from grappe.apiserver.registry.parameters import ListOptions, revision
-from grappe.apiserver.registry.representation import Representation, bookmark, event_line
+from grappe.apiserver.registry.representation import Representation
 from grappe.apiserver.registry.versions import all_shown
 from grappe.apiserver.registry.watch_events import event_lines
 from grappe.store.interface import CompactedError, Event, Store, Subscription
@@ -57,7 +55,7 @@ class ConvertedWatch:
         return lambda: _cancel(task)
 
     async def _run(self, writer: StreamWriter) -> None:
-        served, bucket = self._wanted.served, self._wanted.served.bucket
+        bucket = self._wanted.served.bucket
         subscriptions: list[Subscription] = [
             self._store.watch(bucket, self._store.revision, lambda _: self._news.set()),
             self._store.watch(
@@ -69,12 +67,12 @@ class ConvertedWatch:
                 await self._tell_all(writer)
         except TimeoutError:
             if self._options.bookmarks:
-                writer.write(bookmark(served, self._reached))
+                writer.write(self._shown.bookmark(self._reached))
         except ApiError as error:
-            writer.write(event_line("ERROR", orjson.dumps(error.status())))
+            writer.write(self._shown.error(error.status()))
         except CompactedError as error:
             status = gone(f"too old resource version: {self._reached} ({error.oldest})").status()
-            writer.write(event_line("ERROR", orjson.dumps(status)))
+            writer.write(self._shown.error(status))
         except _Ended:
             pass
         finally:
@@ -95,7 +93,7 @@ class ConvertedWatch:
                     await self._news.wait()
             except TimeoutError:
                 if self._options.bookmarks:
-                    await self._write(writer, bookmark(self._wanted.served, self._reached))
+                    await self._write(writer, self._shown.bookmark(self._reached))
 
     async def _tell_state(self, writer: StreamWriter) -> None:
         """The state as it is now, as ADDED events."""
@@ -107,7 +105,7 @@ class ConvertedWatch:
             lines = [self._shown.event("ADDED", r) for r in self._wanted.select(converted)]
             await self._write(writer, b"".join(lines))
         if self._options.initial_events and self._options.bookmarks:
-            await self._write(writer, bookmark(served, self._reached, initial_end=True))
+            await self._write(writer, self._shown.bookmark(self._reached, initial_end=True))
 
     async def _tell_missed(self, writer: StreamWriter) -> None:
         """What has happened since `_reached`."""

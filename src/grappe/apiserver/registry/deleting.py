@@ -30,9 +30,8 @@ from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit, until_committed
 from grappe.apiserver.registry.decoding import read_body
 from grappe.apiserver.registry.filtering import parse_filter
-from grappe.apiserver.registry.negotiation import PLAIN, negotiate
 from grappe.apiserver.registry.parameters import dry_run, list_options, number
-from grappe.apiserver.registry.representation import represent
+from grappe.apiserver.registry.representation import many, represent
 from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
 from grappe.apiserver.registry.versions import all_shown, shown, to_storage
 from grappe.apiserver.registry.writing import admission_request
@@ -103,19 +102,19 @@ def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
 
 async def delete(backend: Backend, call: Call) -> Response:
     """DELETE of one object: the object where it lives on or the kind shows it, else a Status."""
+    form = call.form
     options = delete_options(call)
     strategy = backend.strategies.of(call.served)
     if strategy.deletion_warning and not options.propagation:
         call.warnings.append(strategy.deletion_warning)
     gone, record, old = await delete_object(backend, call, call.key, call.info.name, options)
     resource = call.served.resource
-    form = negotiate(call.request.headers.get("accept", ""))
     if gone and not strategy.returns_deleted:
         details: Object = {"name": call.info.name}
         if resource.group:
             details["group"] = resource.group
         details |= {"kind": resource.plural, "uid": old["metadata"]["uid"]}
-        return answer_object(200, success(details), PLAIN, call.warnings)
+        return answer_object(200, success(details), form, call.warnings)
     answer = represent(call.served, form, backend.clock).one(record)
     return answer_bytes(200, answer, form, call.warnings)
 
@@ -228,8 +227,8 @@ def _remains(obj: Object, strategy: Strategy) -> bool:
 
 async def delete_collection(backend: Backend, call: Call) -> Response:
     """DELETE of everything a list with the same parameters shows; the list as it was."""
+    form = call.form
     options = delete_options(call)
-    form = negotiate(call.request.headers.get("accept", ""))
     listed = list_options(call.info.query, watch=False)
     wanted = parse_filter(call.served, call.info.namespace, listed)
     store = backend.store
@@ -246,5 +245,5 @@ async def delete_collection(backend: Backend, call: Call) -> Response:
             if error.code != 404:  # someone else was quicker
                 raise
     metadata: Object = {"resourceVersion": str(state)}
-    answer = represent(call.served, form, backend.clock).many(records, metadata)
+    answer = many(represent(call.served, form, backend.clock), records, metadata)
     return answer_bytes(200, answer, form, call.warnings)

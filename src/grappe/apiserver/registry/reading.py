@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,14 +16,14 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_bytes
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.filtering import Filter, parse_filter
-from grappe.apiserver.registry.negotiation import Form, negotiate
+from grappe.apiserver.registry.negotiation import Form
 from grappe.apiserver.registry.parameters import (
     ListOptions,
     list_options,
     revision,
     too_large_revision,
 )
-from grappe.apiserver.registry.representation import represent
+from grappe.apiserver.registry.representation import Representation, many, represent
 from grappe.apiserver.registry.versions import all_shown
 from grappe.store.interface import CompactedError, FutureRevisionError, Record, Store
 
@@ -35,9 +36,15 @@ _TOO_OLD = (
 )
 
 
+_AT_ONCE = 32
+"""Records that are parsed within one turn of the loop; longer lists take turns."""
+_PIECE = 8
+_TURN = 0.001
+
+
 def get(backend: Backend, call: Call) -> Response | Awaitable[Response]:
     """One object; ApiError 404 when there is none. Waits only where a webhook must convert."""
-    form = _form(call)
+    form = call.form
     served, info = call.served, call.info
     asked = revision(info.query.get("resourceVersion", ""))
     if asked is not None and asked > backend.store.revision:
@@ -62,10 +69,6 @@ async def _converted(
     return answer_bytes(200, body(found), form, call.warnings)
 
 
-def _form(call: Call) -> Form:
-    return negotiate(call.request.headers.get("accept", ""))
-
-
 class _Page(NamedTuple):
     """Where a list continues: after `start`, in the state of `revision` (None: the newest)."""
 
@@ -74,8 +77,9 @@ class _Page(NamedTuple):
 
 
 def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]:
-    """Many objects of one resource, or a page of them. Waits only where a webhook must convert."""
-    form = _form(call)
+    """Many objects of one resource, or a page of them. Waits only where a webhook must convert or
+    a long list is parsed."""
+    form = call.form
     query = call.info.query
     options = list_options(query, watch=False)
     wanted = parse_filter(call.served, call.info.namespace, options)
@@ -95,14 +99,34 @@ def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]
             call,
             found,
             form,
-            lambda converted: shown.many(
-                _limited(converted, wanted, options.limit, state, metadata), metadata
+            lambda converted: many(
+                shown, _limited(converted, wanted, options.limit, state, metadata), metadata
             ),
         )
     records = _limited(found, wanted, options.limit, state, metadata)
     if call.served.conversion is not None:
-        return _converted(call, records, form, lambda found: shown.many(found, metadata))
-    return answer_bytes(200, shown.many(records, metadata), form, call.warnings)
+        return _converted(call, records, form, lambda found: many(shown, found, metadata))
+    if shown.parses and len(records) > _AT_ONCE:
+        return _in_turns(shown, records, metadata, form, call.warnings)
+    return answer_bytes(200, many(shown, records, metadata), form, call.warnings)
+
+
+async def _in_turns(
+    shown: Representation,
+    records: Sequence[Record],
+    metadata: Object,
+    form: Form,
+    warnings: Sequence[str],
+) -> Response:
+    """A long list whose records are parsed, piece by piece, so that nobody waits for long."""
+    loop = asyncio.get_running_loop()
+    pieces, began = [], loop.time()
+    for start in range(0, len(records), _PIECE):
+        pieces.append(shown.piece(records[start : start + _PIECE]))
+        if loop.time() - began > _TURN:
+            await asyncio.sleep(0)
+            began = loop.time()
+    return answer_bytes(200, shown.whole(pieces, metadata), form, warnings)
 
 
 def _candidates(store: Store, wanted: Filter, page: _Page) -> Sequence[Record]:

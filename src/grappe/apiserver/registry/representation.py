@@ -12,6 +12,7 @@ from typing import Protocol
 import orjson
 
 from grappe.api import Object
+from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.codec import decode, encode
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.negotiation import Form
@@ -19,109 +20,156 @@ from grappe.base.clock import Clock
 from grappe.store.interface import Record
 
 SLICE = 128
-"""Items for each slice of a long list's body."""
+"""Items for each piece of a long list's body."""
 
 
 class Representation(Protocol):
+    @property
+    def parses(self) -> bool:
+        """Whether records are parsed, so that a long list takes its time."""
+        ...
+
     def one(self, record: Record) -> bytes:
         """A single object."""
         ...
 
-    def many(self, records: Sequence[Record], metadata: Object) -> bytes | Sequence[bytes]:
-        """A list with this list metadata, in slices when it is long."""
+    def piece(self, records: Sequence[Record]) -> bytes:
+        """Some successive items of a list; at least one."""
+        ...
+
+    def whole(self, pieces: Sequence[bytes], metadata: Object) -> Sequence[bytes]:
+        """A list with this list metadata, of all its pieces."""
         ...
 
     def event(self, kind: str, record: Record) -> bytes:
-        """One line of a watch."""
+        """One event of a watch."""
+        ...
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        """The event that tells a watcher how far it has come."""
+        ...
+
+    def error(self, status: Object) -> bytes:
+        """The event that ends a watch before its time."""
         ...
 
 
-def event_line(kind: str, obj: bytes) -> bytes:
-    return b'{"type":"' + kind.encode() + b'","object":' + obj + b"}\n"
+def many(
+    shown: Representation, records: Sequence[Record], metadata: Object, size: int = SLICE
+) -> Sequence[bytes]:
+    """A whole list at once, in pieces of `size` items."""
+    starts = range(0, len(records), size)
+    return shown.whole([shown.piece(records[start : start + size]) for start in starts], metadata)
 
 
-def bookmark(served: ServedResource, revision: int, *, initial_end: bool = False) -> bytes:
-    """The line that tells a watcher how far it has come."""
+def bookmark_metadata(revision: int, initial_end: bool) -> Object:
+    """The metadata of a bookmark's object."""
     metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
     if initial_end:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-    return event_line("BOOKMARK", served.prefix + orjson.dumps({"metadata": metadata})[1:])
+    return metadata
 
 
-class Plain:
+class Json:
+    """What every representation in JSON has in common."""
+
+    def _list(self, head: Object, items: bytes, pieces: Sequence[bytes]) -> list[bytes]:
+        """`head` with the pieces as the array `items`; nothing is copied."""
+        found = [orjson.dumps(head)[:-1] + b',"' + items + b'":[']
+        for piece in pieces:
+            found += (piece, b",")
+        if pieces:
+            found.pop()
+        found.append(b"]}")
+        return found
+
+    def _line(self, kind: str, obj: bytes) -> bytes:
+        return b'{"type":"' + kind.encode() + b'","object":' + obj + b"}\n"
+
+    def error(self, status: Object) -> bytes:
+        return self._line("ERROR", orjson.dumps(status))
+
+
+class Plain(Json):
     """Objects as they are, by concatenation. Items of a list carry no kind and apiVersion,
     except custom resources, as in Kubernetes."""
 
     def __init__(self, served: ServedResource) -> None:
         self._served = served
         self._item_prefix = served.prefix if served.custom else b"{"
+        self.parses = served.from_storage is not None
 
     def one(self, record: Record) -> bytes:
         return encode(self._served, record)
 
     def _items(self, records: Sequence[Record]) -> list[bytes]:
         """Each with what stands before it."""
-        if self._served.from_storage is None:
+        if not self.parses:
             return [record.body for record in records]
         objects = [decode(self._served, record) for record in records]
         for obj in objects:
             del obj["kind"], obj["apiVersion"]
         return [orjson.dumps(obj)[1:] for obj in objects]
 
-    def many(self, records: Sequence[Record], metadata: Object) -> bytes | Sequence[bytes]:
+    def piece(self, records: Sequence[Record]) -> bytes:
+        # Every byte is copied once: what stands before the items goes into the join.
+        items = self._items(records)
+        items[0] = self._item_prefix + items[0]
+        return (b"," + self._item_prefix).join(items)
+
+    def whole(self, pieces: Sequence[bytes], metadata: Object) -> Sequence[bytes]:
         resource = self._served.resource
-        head = (
-            f'{{"kind":"{resource.kind}List","apiVersion":"{resource.api_version}","metadata":'
-        ).encode()
-        head += orjson.dumps(metadata) + b',"items":['
-        if not records:
-            return head + b"]}"
-        # Every byte is copied once: what stands around the items goes into the joins.
-        prefix = self._item_prefix
-        between = b"," + prefix
-        before = head + prefix
-        slices = []
-        for start in range(0, len(records), SLICE):
-            items = self._items(records[start : start + SLICE])
-            items[0] = before + items[0]
-            slices.append(between.join(items))
-            before = between
-        slices.append(b"]}")
-        return slices
+        head = {
+            "kind": f"{resource.kind}List",
+            "apiVersion": resource.api_version,
+            "metadata": metadata,
+        }
+        return self._list(head, b"items", pieces)
 
     def event(self, kind: str, record: Record) -> bytes:
-        return event_line(kind, encode(self._served, record))
+        return self._line(kind, encode(self._served, record))
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        obj = orjson.dumps({"metadata": bookmark_metadata(revision, initial_end)})
+        return self._line("BOOKMARK", self._served.prefix + obj[1:])
 
 
-class MetadataOnly:
+class MetadataOnly(Json):
     """`PartialObjectMetadata` and its list."""
 
-    def __init__(self, served: ServedResource, version: str) -> None:
-        self._served = served
+    parses = True
+
+    def __init__(self, version: str) -> None:
         self._api_version = f"meta.k8s.io/{version}"
 
-    def _object(self, record: Record) -> Object:
-        return {
-            "kind": "PartialObjectMetadata",
-            "apiVersion": self._api_version,
-            "metadata": decode(self._served, record)["metadata"],
-        }
-
-    def one(self, record: Record) -> bytes:
-        return orjson.dumps(self._object(record))
-
-    def many(self, records: Sequence[Record], metadata: Object) -> bytes:
+    def _object(self, metadata: Object) -> bytes:
         return orjson.dumps(
             {
-                "kind": "PartialObjectMetadataList",
+                "kind": "PartialObjectMetadata",
                 "apiVersion": self._api_version,
                 "metadata": metadata,
-                "items": [self._object(record) for record in records],
             }
         )
 
+    def one(self, record: Record) -> bytes:
+        return self._object(body_of(record)["metadata"])
+
+    def piece(self, records: Sequence[Record]) -> bytes:
+        return b",".join([self.one(record) for record in records])
+
+    def whole(self, pieces: Sequence[bytes], metadata: Object) -> Sequence[bytes]:
+        head = {
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": self._api_version,
+            "metadata": metadata,
+        }
+        return self._list(head, b"items", pieces)
+
     def event(self, kind: str, record: Record) -> bytes:
-        return event_line(kind, self.one(record))
+        return self._line(kind, self.one(record))
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        return self._line("BOOKMARK", self._object(bookmark_metadata(revision, initial_end)))
 
 
 def represent(
@@ -129,10 +177,14 @@ def represent(
 ) -> Representation:
     """The representation a client asked for; `include_object` is that parameter of a Table
     (None, Metadata or Object), `clock` is what ages are told by."""
+    if form.media == "protobuf":
+        from grappe.apiserver.registry import protobuf_representation as protobuf
+
+        return protobuf.Metadata(form.version) if form.shape else protobuf.Whole(served)
     if form.shape == "Table":
         from grappe.apiserver.registry.table import Tabular
 
-        return Tabular(served, form.version, include_object or "Metadata", clock)
+        return Tabular(served, form.version, include_object, clock)
     if form.shape == "PartialObjectMetadata":
-        return MetadataOnly(served, form.version)
+        return MetadataOnly(form.version)
     return Plain(served)

@@ -7,7 +7,6 @@ its definition.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
@@ -15,25 +14,26 @@ from grappe.api import Object
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.printing import cells_of, columns_of
-from grappe.apiserver.registry.representation import event_line
+from grappe.apiserver.registry.representation import Json, bookmark_metadata
 from grappe.base.clock import Clock
 from grappe.store.interface import Record
 
 
-class Tabular:
+class Tabular(Json):
     """`meta.k8s.io` Table. Every event of a watch brings the columns with its row, so that
     watchers can share it."""
+
+    parses = True
 
     def __init__(
         self, served: ServedResource, version: str, include_object: str, clock: Clock
     ) -> None:
         self._served = served
         self._api_version = f"meta.k8s.io/{version}"
-        self._include = include_object
+        self._include = include_object or "Metadata"
         self._clock = clock
 
-    def _row(self, record: Record) -> Object:
-        obj = decode(self._served, record)
+    def _row(self, obj: Object) -> Object:
         row: Object = {"cells": cells_of(self._served, obj, self._clock.now())}
         if self._include == "Object":
             row["object"] = obj
@@ -45,21 +45,36 @@ class Tabular:
             }
         return row
 
-    def _table(self, records: Sequence[Record], metadata: Object) -> bytes:
-        table: dict[str, Any] = {
+    def _head(self, metadata: Object) -> Object:
+        return {
             "kind": "Table",
             "apiVersion": self._api_version,
             "metadata": metadata,
             "columnDefinitions": columns_of(self._served),
-            "rows": [self._row(record) for record in records],
         }
-        return orjson.dumps(table)
+
+    def _table(self, obj: Object, metadata: Object) -> bytes:
+        return orjson.dumps({**self._head(metadata), "rows": [self._row(obj)]})
 
     def one(self, record: Record) -> bytes:
-        return self._table([record], {"resourceVersion": str(record.revision)})
+        metadata = {"resourceVersion": str(record.revision)}
+        return self._table(decode(self._served, record), metadata)
 
-    def many(self, records: Sequence[Record], metadata: Object) -> bytes:
-        return self._table(records, metadata)
+    def piece(self, records: Sequence[Record]) -> bytes:
+        rows = [self._row(decode(self._served, record)) for record in records]
+        return orjson.dumps(rows)[1:-1]
+
+    def whole(self, pieces: Sequence[bytes], metadata: Object) -> Sequence[bytes]:
+        return self._list(self._head(metadata), b"rows", pieces)
 
     def event(self, kind: str, record: Record) -> bytes:
-        return event_line(kind, self.one(record))
+        return self._line(kind, self.one(record))
+
+    def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
+        obj = {
+            "kind": self._served.resource.kind,
+            "apiVersion": self._served.resource.api_version,
+            "metadata": bookmark_metadata(revision, initial_end),
+        }
+        metadata = {"resourceVersion": str(revision)}
+        return self._line("BOOKMARK", self._table(obj, metadata))

@@ -30,7 +30,7 @@ from grappe.apiserver.registry.decoding import (
     repeated_fields,
     settle_unknown_fields,
 )
-from grappe.apiserver.registry.negotiation import negotiate
+from grappe.apiserver.registry.negotiation import Form
 from grappe.apiserver.registry.parameters import WriteOptions, write_options
 from grappe.apiserver.registry.representation import represent
 from grappe.apiserver.registry.writing import Change, Written, create_object, update_object
@@ -43,9 +43,8 @@ _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 
-def show(backend: Backend, call: Call, written: Written) -> Response:
+def show(backend: Backend, call: Call, written: Written, form: Form) -> Response:
     """The answer to a write: the object as it is now."""
-    form = negotiate(call.request.headers.get("accept", ""))
     shown = represent(call.served, form, backend.clock, call.info.query.get("includeObject", ""))
     status = 201 if written.created else 200
     return answer_bytes(status, shown.one(written.record), form, call.warnings)
@@ -53,17 +52,17 @@ def show(backend: Backend, call: Call, written: Written) -> Response:
 
 async def create(backend: Backend, call: Call) -> Response:
     """POST of a new object."""
-    info, request = call.info, call.request
+    info, request, form = call.info, call.request, call.form
     if info.name:
         raise method_not_allowed(info.plural, info.group)
     options = write_options(info.query, request.headers, "CreateOptions")
     obj = read_object(request.body, request.headers, call.served, options.validation, call.warnings)
-    return show(backend, call, await create_object(backend, call, obj, options))
+    return show(backend, call, await create_object(backend, call, obj, options), form)
 
 
 async def update(backend: Backend, call: Call, subresource: str = "") -> Response:
     """PUT of a whole object (or of its status)."""
-    request = call.request
+    request, form = call.request, call.form
     options = write_options(call.info.query, request.headers, "UpdateOptions")
     obj = read_object(request.body, request.headers, call.served, options.validation, call.warnings)
     resource = call.served.resource
@@ -76,7 +75,7 @@ async def update(backend: Backend, call: Call, subresource: str = "") -> Respons
         and not obj["metadata"].get("resourceVersion")
         and not obj["metadata"].get("uid")
     ):
-        return show(backend, call, await create_object(backend, call, obj, options))
+        return show(backend, call, await create_object(backend, call, obj, options), form)
     body = orjson.dumps(obj)
     pinned = bool(obj["metadata"].get("resourceVersion"))
     written = await update_object(
@@ -87,12 +86,12 @@ async def update(backend: Backend, call: Call, subresource: str = "") -> Respons
         subresource=subresource,
         retry=not pinned,
     )
-    return show(backend, call, written)
+    return show(backend, call, written, form)
 
 
 async def patch(backend: Backend, call: Call, subresource: str = "") -> Response:
     """PATCH in any of the four ways; server-side apply creates what is not there."""
-    kind = media_type(call.request.headers)
+    kind, form = media_type(call.request.headers), call.form
     options = write_options(
         call.info.query, call.request.headers, "PatchOptions", apply=kind == _APPLY
     )
@@ -103,7 +102,7 @@ async def patch(backend: Backend, call: Call, subresource: str = "") -> Response
         written = await update_object(
             backend, call, change, options, subresource=subresource, retry=True
         )
-    return show(backend, call, written)
+    return show(backend, call, written, form)
 
 
 def _patching(call: Call, kind: str, options: WriteOptions) -> Change:

@@ -21,19 +21,14 @@ from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.converted_watch import ConvertedWatch
 from grappe.apiserver.registry.filtering import Filter, parse_filter
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.negotiation import Form, negotiate
+from grappe.apiserver.registry.negotiation import STREAM_TYPES, Form, negotiate
 from grappe.apiserver.registry.parameters import (
     ListOptions,
     list_options,
     revision,
     too_large_revision,
 )
-from grappe.apiserver.registry.representation import (
-    Representation,
-    bookmark,
-    event_line,
-    represent,
-)
+from grappe.apiserver.registry.representation import Representation, represent
 from grappe.apiserver.registry.watch_events import event_lines
 from grappe.apiserver.registry.watch_group import Group
 from grappe.store.interface import CompactedError, Event, Record, Store, Subscription
@@ -112,7 +107,7 @@ class Watcher:
             self._sent(len(selected))
             yield b"".join(self._shown.event("ADDED", record) for record in selected)
         if self._options.initial_events and self._options.bookmarks:
-            yield bookmark(self._wanted.served, reached, initial_end=True)
+            yield self._shown.bookmark(reached, initial_end=True)
 
     def _missed(self) -> Iterator[bytes]:
         """What has happened since `_reached`."""
@@ -147,7 +142,7 @@ class Watcher:
 
     def _expired(self, error: CompactedError) -> None:
         status = gone(f"too old resource version: {self._reached} ({error.oldest})").status()
-        self.send(event_line("ERROR", orjson.dumps(status)))
+        self.send(self._shown.error(status))
         self.finish()
 
     # -- living --------------------------------------------------------------------------------
@@ -162,7 +157,7 @@ class Watcher:
     def _tell_revision(self) -> None:
         if self._group is not None:
             self._group.flush()
-            self.send(bookmark(self._wanted.served, self._store.revision))
+            self.send(self._shown.bookmark(self._store.revision))
 
     def _time_out(self) -> None:
         if self._options.bookmarks:
@@ -207,7 +202,7 @@ class Watches:
     def watch(self, call: Call) -> Stream:
         """The stream of a watch request. One that starts too far back says so in its first
         event, as Kubernetes does."""
-        form = negotiate(call.request.headers.get("accept", ""))
+        form = negotiate(call.request.headers.get("accept", ""), call.served.custom, True)
         options = list_options(call.info.query, watch=True)
         wanted = parse_filter(call.served, call.info.namespace, options)
         include = call.info.query.get("includeObject", "")
@@ -224,11 +219,13 @@ class Watches:
                 seconds=lasting(options),
                 bookmark_seconds=BOOKMARK_PERIOD,
             )
-            return Stream(converted.start, headers=warning_headers(call.warnings))
+            media = STREAM_TYPES[form.media]
+            return Stream(converted.start, media, warning_headers(call.warnings))
         join = partial(self._group, wanted, shown, form, include)
         sent = self._counter(wanted.served)
         watcher = Watcher(self._store, wanted, shown, options, join, sent)
-        return Stream(watcher.start, headers=warning_headers(call.warnings))
+        media = STREAM_TYPES[form.media]
+        return Stream(watcher.start, media, warning_headers(call.warnings))
 
     def _group(self, wanted: Filter, shown: Representation, form: Form, include: str) -> Group:
         """The group of this question, its members up to date with the store."""

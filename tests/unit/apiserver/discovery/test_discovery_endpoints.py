@@ -8,7 +8,7 @@ from grappe.api.resources import BUILTIN, Resource
 from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.groups import group_resources, version_order
 from grappe.apiserver.discovery.health import Health
-from grappe.apiserver.discovery.negotiation import wants_aggregated
+from grappe.apiserver.discovery.negotiation import discovery_form
 from grappe.apiserver.http.messages import Request, Response
 from grappe.base.metrics import Registry
 
@@ -156,16 +156,16 @@ def test_a_failed_check_fails_without_a_reason(server: Server) -> None:
         (AGGREGATED.replace("v=v2", "v=v2beta1") + ",application/json", False),
         ("application/json;q=0.9," + AGGREGATED, True),
         (AGGREGATED + ";q=0,application/json", False),
-        ("application/vnd.kubernetes.protobuf," + AGGREGATED, True),
+        ("application/vnd.kubernetes.protobuf," + AGGREGATED, False),
     ],
 )
 def test_the_accept_header_decides_the_form(accept: str, aggregated: bool) -> None:
-    assert wants_aggregated(accept) is aggregated
+    assert discovery_form(accept).aggregated is aggregated
 
 
 @given(st.text())
 def test_any_accept_header_is_read(header: str) -> None:
-    assert wants_aggregated(header) in (True, False)
+    assert discovery_form(header).media in ("json", "yaml", "protobuf")
 
 
 def test_versions_are_preferred_as_kubernetes_does() -> None:

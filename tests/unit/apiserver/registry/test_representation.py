@@ -5,7 +5,7 @@ import pytest
 
 from grappe.api.resources import CONFIG_MAPS, builtin
 from grappe.apiserver.registry.catalog import serve_builtin
-from grappe.apiserver.registry.representation import Plain
+from grappe.apiserver.registry.representation import Plain, many
 from grappe.store.interface import Record
 
 
@@ -21,8 +21,8 @@ def _records(count: int) -> list[Record]:
 def test_a_list_of_any_length_is_one_json_object(count: int, events: bool) -> None:
     resource = builtin("events.k8s.io", "v1", "events") if events else CONFIG_MAPS
     assert resource is not None
-    body = Plain(serve_builtin(resource)).many(_records(count), {"resourceVersion": "7"})
-    whole = orjson.loads(body if isinstance(body, bytes) else b"".join(body))
+    body = many(Plain(serve_builtin(resource)), _records(count), {"resourceVersion": "7"})
+    whole = orjson.loads(b"".join(body))
     assert whole["metadata"] == {"resourceVersion": "7"}
     assert [item["metadata"]["name"] for item in whole["items"]] == [str(n) for n in range(count)]
     assert all("kind" not in item for item in whole["items"])

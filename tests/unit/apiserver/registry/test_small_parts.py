@@ -46,8 +46,20 @@ def test_what_is_no_simple_path_is_refused(path: str) -> None:
         ("", PLAIN),
         ("application/json", PLAIN),
         ("*/*", PLAIN),
-        ("application/vnd.kubernetes.protobuf,application/json", PLAIN),
-        ("application/yaml", Form(yaml=True)),
+        ("application/vnd.kubernetes.protobuf,application/json", Form(media="protobuf")),
+        ("application/vnd.kubernetes.protobuf;q=0.5,application/json", PLAIN),
+        ("*/*,application/yaml", Form(media="yaml")),
+        ("text/html,application/json;q=0.9,*/*;q=0.8", PLAIN),
+        (
+            "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,"
+            "application/json;as=Table;v=v1;g=meta.k8s.io",
+            Form("Table"),
+        ),
+        (
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Form("PartialObjectMetadata", "v1", "protobuf"),
+        ),
+        ("application/yaml", Form(media="yaml")),
         ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Form("Table")),
         (
             "application/json;as=Table;g=meta.k8s.io;v=v1beta1, application/json",

@@ -20,6 +20,7 @@ _PODS_BINDING = "pods/binding"
 
 async def bind(backend: Backend, call: Call) -> Response:
     """POST of a Binding to `pods/NAME/binding` or to `bindings`: 201 with a Status."""
+    form = call.form
     binding = read_kind(call, "Binding", "v1")
     metadata = binding["metadata"]
     options = write_options(call.info.query, call.request.headers, "CreateOptions")
@@ -50,7 +51,7 @@ async def bind(backend: Backend, call: Call) -> Response:
 
     await update_object(backend, call, change, options, subresource="binding", retry=True)
     answer: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    return answer_object(201, {**answer, "code": 201})
+    return answer_object(201, {**answer, "code": 201}, form)
 
 
 def _invalid(metadata: Object, cause: Cause) -> Exception:

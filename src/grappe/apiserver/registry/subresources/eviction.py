@@ -34,6 +34,7 @@ _SEVERAL = (
 
 async def evict(backend: Backend, call: Call) -> Response:
     """POST of an Eviction: 201 with a Status, or ApiError 429 while the budget forbids it."""
+    form = call.form
     eviction = read_kind(call, "Eviction", "policy/v1")
     raw = eviction.get("deleteOptions") or {}
     if not isinstance(raw, dict):
@@ -48,7 +49,7 @@ async def evict(backend: Backend, call: Call) -> Response:
         await _spend(backend, call, pod, options)
     await delete_object(backend, call, call.key, call.info.name, options)
     answer: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    return answer_object(201, {**answer, "code": 201})
+    return answer_object(201, {**answer, "code": 201}, form)
 
 
 def _needs_no_budget(pod: Object) -> bool:

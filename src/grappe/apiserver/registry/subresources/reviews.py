@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from grappe.api.errors import not_acceptable
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.decoding import read_object
-from grappe.apiserver.registry.negotiation import negotiate
+from grappe.apiserver.registry.negotiation import unacceptable
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.binding import bind
 from grappe.apiserver.registry.subresources.bodies import admit_body, read_kind
@@ -21,9 +20,9 @@ async def review(backend: Backend, call: Call) -> Response:
         assert pods is not None
         call.served, call.info.served = pods, pods
         return await bind(backend, call)
-    form = negotiate(call.request.headers.get("accept", ""))
+    form = call.form
     if form.shape:
-        raise not_acceptable("a review is no object that could be shown in another form")
+        raise unacceptable()
     options = write_options(call.info.query, call.request.headers, "CreateOptions")
     obj = read_object(
         call.request.body, call.request.headers, call.served, options.validation, call.warnings
@@ -34,8 +33,8 @@ async def review(backend: Backend, call: Call) -> Response:
 
 async def request_token(backend: Backend, call: Call) -> Response:
     """POST to `serviceaccounts/NAME/token`."""
+    form = call.form
     obj = read_kind(call, "TokenRequest", "authentication.k8s.io/v1")
     obj = await admit_body(backend, call, obj, False)
     answer = backend.token_requests.create(call.info.namespace, call.info.name, obj)
-    form = negotiate(call.request.headers.get("accept", ""))
     return answer_object(201, answer, form, call.warnings)

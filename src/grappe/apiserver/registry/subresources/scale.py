@@ -18,7 +18,7 @@ from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.decoding import check_kind, media_type
 from grappe.apiserver.registry.interface import ScalePaths, ServedResource
 from grappe.apiserver.registry.jsonpath import set_at, value_at
-from grappe.apiserver.registry.negotiation import negotiate
+from grappe.apiserver.registry.negotiation import Form, negotiate
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.bodies import read_kind
 from grappe.apiserver.registry.verbs import patch_document
@@ -35,13 +35,14 @@ async def get_scale(backend: Backend, call: Call) -> Response:
     resource = call.served.resource
     if record is None:
         raise not_found(resource.plural, call.info.name, resource.group)
-    return _show(call, decode(call.served, await shown(call.served, record)))
+    found = await shown(call.served, record)
+    return _show(call, decode(call.served, found), _form(call))
 
 
 async def change_scale(backend: Backend, call: Call) -> Response:
     """PUT or PATCH of a Scale sets the number of replicas."""
     served = call.served
-    paths = _paths(served)
+    paths, form = _paths(served), _form(call)
     if call.info.verb == "update":
         body = read_kind(call, "Scale", _VERSION)
         options = write_options(call.info.query, call.request.headers, "UpdateOptions")
@@ -83,7 +84,7 @@ async def change_scale(backend: Backend, call: Call) -> Response:
         return live
 
     written = await update_object(backend, call, change, options, subresource="scale", retry=True)
-    return _show(call, decode(served, written.record))
+    return _show(call, decode(served, written.record), form)
 
 
 def _check(call: Call, replicas: Any) -> None:
@@ -130,6 +131,10 @@ def _selector(served: ServedResource, obj: Object) -> str:
     return str(label_selector_from_object(selector))
 
 
-def _show(call: Call, obj: Object) -> Response:
-    form = negotiate(call.request.headers.get("accept", ""))
+def _form(call: Call) -> Form:
+    """A Scale is a built-in kind, whatever it is the scale of."""
+    return negotiate(call.request.headers.get("accept", ""))
+
+
+def _show(call: Call, obj: Object, form: Form) -> Response:
     return answer_object(200, scale_of(call.served, obj), form)
