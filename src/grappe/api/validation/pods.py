@@ -118,7 +118,8 @@ def spec(found: Object, at: str, *, pod: str | None = None) -> Causes:
         yield from _scheduling_gates(gates, f"{at}.schedulingGates")
     if constraints := found.get("topologySpreadConstraints"):
         yield from affinity.topology_spread(constraints, f"{at}.topologySpreadConstraints")
-    yield from security.host_process(found, at)
+    if security.says_anything(found):
+        yield from security.host_process(found, at)
     if "hostUsers" in found:
         yield from security.host_users(found, at)
     for field, check in _NAMES:

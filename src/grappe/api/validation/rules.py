@@ -205,15 +205,15 @@ def parsed_network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network 
         return None
 
 
-def ordinary_address(value: str, at: str) -> Causes:
-    """Not one of those that mean something else on every machine."""
+def ordinary_address(value: str, at: str, *, loopback: bool = False) -> Causes:
+    """Not one of those that mean something else on every machine; `loopback` lets that pass."""
     found = parsed_address(value)
     if found is None:
         yield invalid(at, value, "must be a valid IP address")
         return
     if found.is_unspecified:
         yield invalid(at, value, f"may not be unspecified ({value})")
-    if found.is_loopback:
+    if found.is_loopback and not loopback:
         yield invalid(at, value, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
     if found.is_link_local:
         detail = "may not be in the link-local range (169.254.0.0/16, fe80::/10)"

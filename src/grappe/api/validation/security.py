@@ -218,6 +218,13 @@ def host_users(spec: Object, at: str) -> Causes:
                 yield forbidden(f"{at}.{shown}", "when `pod.Spec.HostUsers` is false")
 
 
+def says_anything(spec: Object) -> bool:
+    """Whether a pod spec has any security context with something in it."""
+    if spec.get("securityContext"):
+        return True
+    return any("securityContext" in c for c, _ in containers_of(spec, ""))
+
+
 def host_process(spec: Object, at: str) -> Causes:
     """Windows HostProcess containers: all of a pod's, and on the host's network."""
 
