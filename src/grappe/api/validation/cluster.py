@@ -19,7 +19,6 @@ from grappe.api.validation.rules import (
     parsed_network,
     positive,
     qualified,
-    settled,
     well_formed,
 )
 
@@ -151,26 +150,28 @@ def modern_event(obj: Object) -> Causes:
         yield invalid("source", "", "needs to be unset")
 
 
+# As the fields are called in the form that is told of.
+_SETTLED_IN_EVENTS = {
+    "regarding": "involvedObject",
+    "reason": "reason",
+    "note": "message",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+    "type": "type",
+    "eventTime": "eventTime",
+    "action": "action",
+    "related": "related",
+    "reportingController": "reportingController",
+    "reportingInstance": "reportingInstance",
+}
+
+
 def modern_event_update(new: Object, old: Object) -> Causes:
     """Only a series goes on."""
-    yield from settled(
-        new,
-        old,
-        "",
-        "regarding",
-        "reason",
-        "note",
-        "deprecatedSource",
-        "deprecatedFirstTimestamp",
-        "deprecatedLastTimestamp",
-        "deprecatedCount",
-        "type",
-        "eventTime",
-        "action",
-        "related",
-        "reportingController",
-        "reportingInstance",
-    )
+    for field, told in _SETTLED_IN_EVENTS.items():
+        yield from immutable(new.get(field), old.get(field), told)
 
 
 def priority_class(obj: Object) -> Causes:
