@@ -88,7 +88,9 @@ def _check_map(field: str, value: Any) -> None:
                 f"metadata: metadata.{field}[{key}] must be a string in the converted object"
             )
     problems = (
-        label_map(value, "metadata.labels") if field == "labels" else annotation_map(value, "metadata.annotations")
+        label_map(value, "metadata.labels")
+        if field == "labels"
+        else annotation_map(value, "metadata.annotations")
     )
     told = ", ".join(f"{cause.field}: {cause.message}" for cause in problems)
     if told:
