@@ -83,7 +83,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
             "insecureSkipTLSVerify": True,
         }
     },
-    "controllerrevisions": {"revision": 1},
+    "controllerrevisions": {"revision": 1, "data": {}},
     "daemonsets": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
     "deployments": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
     "replicasets": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
@@ -132,7 +132,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
     "storageclasses": {"provisioner": "example.com/x"},
     "volumeattachments": {
         "spec": {
-            "attacher": "example.com/x",
+            "attacher": "csi.example.com",
             "nodeName": "n1",
             "source": {"persistentVolumeName": "p"},
         }

@@ -97,7 +97,7 @@ async def test_a_status_is_applied_apart_from_the_spec(cluster: TestCluster) -> 
         "kind": "Deployment",
         "metadata": {"name": "a"},
         "spec": {"replicas": 9},
-        "status": {"readyReplicas": 1},
+        "status": {"replicas": 1, "readyReplicas": 1},
     }
     path, body = f"{DEPLOYMENTS}/a/status", orjson.dumps(applied)
     reply = await ask(cluster, "PATCH", path, body, APPLY, fieldManager="me", force="true")
@@ -106,7 +106,7 @@ async def test_a_status_is_applied_apart_from_the_spec(cluster: TestCluster) -> 
     assert reply.body["spec"]["replicas"] == 1
     (entry,) = (e for e in reply.body["metadata"]["managedFields"] if e["manager"] == "me")
     assert entry["subresource"] == "status"
-    assert entry["fieldsV1"] == {"f:status": {"f:readyReplicas": {}}}
+    assert entry["fieldsV1"] == {"f:status": {"f:readyReplicas": {}, "f:replicas": {}}}
     found = (await ask(cluster, "GET", f"{DEPLOYMENTS}/a")).body
     assert found["metadata"]["generation"] == 1
 

@@ -32,9 +32,13 @@ async def test_an_event_of_either_group_is_seen_through_both(cluster: TestCluste
     assert [item["note"] for item in listed.body["items"]] == ["hello"]
     listed = await ask(cluster, "GET", CORE_EVENTS, fieldSelector="involvedObject.name=p")
     assert [item["message"] for item in listed.body["items"]] == ["hello"]
-    seen["note"] = "changed"
-    assert (await ask(cluster, "PUT", f"{EVENTS}/a", seen)).status == 200
-    assert (await ask(cluster, "GET", f"{CORE_EVENTS}/a")).body["message"] == "changed"
+    seen["series"] = {"count": 2, "lastObservedTime": "2026-01-31T12:00:00.000000Z"}
+    put = await ask(cluster, "PUT", f"{EVENTS}/a", seen)
+    assert put.status == 200
+    assert (await ask(cluster, "GET", f"{CORE_EVENTS}/a")).body["series"]["count"] == 2
+    reply = await ask(cluster, "PUT", f"{EVENTS}/a", {**put.body, "note": "changed"})
+    assert reply.status == 422
+    assert 'message: Invalid value: "changed": field is immutable' in reply.message
 
 
 async def test_an_autoscaler_of_v1_is_one_of_v2(cluster: TestCluster) -> None:

@@ -15,14 +15,22 @@ def quote(text: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands after `Invalid value: `."""
+    """A value as it stands after `Invalid value: `; since Kubernetes 1.34 whatever is no plain
+    value is shown as JSON."""
     if value is None:
         return '"null"'
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, (dict, list)):
-        return _go_syntax(value)
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        for sign, escaped in _ESCAPED:
+            text = text.replace(sign, escaped)
+        return text
     return _scalar(value)
+
+
+# As Go's encoding/json writes strings.
+_ESCAPED = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
 
 
 def _scalar(value: Any) -> str:
@@ -31,18 +39,6 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
     return str(value)
-
-
-def _go_syntax(value: Any) -> str:
-    """Go's `%#v` of decoded JSON."""
-    if isinstance(value, dict):
-        inner = ", ".join(f"{quote(k)}:{_go_syntax(v)}" for k, v in sorted(value.items()))
-        return f"map[string]interface {{}}{{{inner}}}"
-    if isinstance(value, list):
-        return "[]interface {}{" + ", ".join(map(_go_syntax, value)) + "}"
-    if value is None:
-        return "interface {}(nil)"
-    return quote(value) if isinstance(value, str) else _scalar(value)
 
 
 def _detailed(text: str, detail: str) -> str:
@@ -58,21 +54,27 @@ def invalid(field: str, value: Any, detail: str) -> Cause:
     return Cause(field, "FieldValueInvalid", _detailed(text, detail))
 
 
+def unfit(field: str, detail: str) -> Cause:
+    """An invalid value that is not worth showing."""
+    return Cause(field, "FieldValueInvalid", _detailed("Invalid value", detail))
+
+
 def type_invalid(field: str, value: Any, detail: str) -> Cause:
     text = f"Invalid value: {shown(value)}"
     return Cause(field, "FieldValueTypeInvalid", _detailed(text, detail))
 
 
-def duplicate(field: str, value: Any) -> Cause:
-    return Cause(field, "FieldValueDuplicate", f"Duplicate value: {shown(value)}")
+def duplicate(field: str, value: Any, detail: str = "") -> Cause:
+    text = f"Duplicate value: {shown(value)}"
+    return Cause(field, "FieldValueDuplicate", _detailed(text, detail))
 
 
 def forbidden(field: str, detail: str) -> Cause:
     return Cause(field, "FieldValueForbidden", _detailed("Forbidden", detail))
 
 
-def not_found(field: str, value: Any) -> Cause:
-    return Cause(field, "FieldValueNotFound", f"Not found: {shown(value)}")
+def not_found(field: str, value: Any, detail: str = "") -> Cause:
+    return Cause(field, "FieldValueNotFound", _detailed(f"Not found: {shown(value)}", detail))
 
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> Cause:

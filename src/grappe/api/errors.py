@@ -110,7 +110,7 @@ OBJECT_MODIFIED = (
 def invalid(kind: str, name: str, causes: Iterable[Cause], group: str = "") -> ApiError:
     """422 with one cause for each wrong field."""
     found = list(causes)
-    texts = [f"{c.field}: {c.message}" for c in found]
+    texts = list(dict.fromkeys(f"{c.field}: {c.message}" for c in found))
     told = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     details = _details(kind, name, group)
     details["causes"] = [

@@ -12,18 +12,22 @@ import re
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = _LABEL + r"(\." + _LABEL + ")*"
+_SEARCH_LABEL = "[a-z0-9_]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_DOMAIN = _SEARCH_LABEL + r"(\." + _SEARCH_LABEL + ")*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _ENV_NAME_RELAXED = "[ -<>-~]+"
 _WILDCARD = r"\*\." + _SUBDOMAIN
+_URL_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 _HEADER = "[-A-Za-z0-9]+"
 _PERCENT = "[0-9]+%"
 
 _label = re.compile(_LABEL).fullmatch
 _subdomain = re.compile(_SUBDOMAIN).fullmatch
 _label_1035 = re.compile(_LABEL_1035).fullmatch
+_search_domain = re.compile(_SEARCH_DOMAIN).fullmatch
 _wildcard = re.compile(_WILDCARD).fullmatch
 _key = re.compile(_KEY).fullmatch
 _value = re.compile(_VALUE).fullmatch
@@ -31,6 +35,7 @@ _config_key = re.compile(_CONFIG_KEY).fullmatch
 _env_name_relaxed = re.compile(_ENV_NAME_RELAXED).fullmatch
 _port_charset = re.compile("[-a-z0-9]+").fullmatch
 _port_letter = re.compile("[a-z]").search
+_url_path = re.compile(_URL_PATH).fullmatch
 _header = re.compile(_HEADER).fullmatch
 _percent = re.compile(_PERCENT).fullmatch
 
@@ -86,6 +91,22 @@ def dns_subdomain_problems(value: str) -> list[str]:
                 "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
                 "characters, '-' or '.', and must start and end with an alphanumeric character",
                 _SUBDOMAIN,
+                "example.com",
+            )
+        )
+    return found
+
+
+def search_domain_problems(value: str) -> list[str]:
+    """A domain that a resolver searches; its labels may hold underscores (`_tcp.example.com`)."""
+    found = [too_long(SUBDOMAIN_MAX)] if _exceeds(value, SUBDOMAIN_MAX) else []
+    if not _search_domain(value):
+        found.append(
+            regex_problem(
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+                "characters, '_', '-' or '.', and must start and end with an alphanumeric "
+                "character",
+                _SEARCH_DOMAIN,
                 "example.com",
             )
         )
@@ -261,3 +282,21 @@ def generated_name(prefix: str, suffix: str) -> str:
     """`metadata.generateName` and a random suffix; the prefix is cut so that the whole fits a
     DNS label."""
     return prefix[: LABEL_MAX - len(suffix)] + suffix
+
+
+def prefixed_path_problems(value: str) -> list[str]:
+    """A domain and a path below it: `example.com/controller`."""
+    domain, slash, path = value.partition("/")
+    if not slash or not domain:
+        return ['must be a domain-prefixed path (such as "acme.io/foo")']
+    found = dns_subdomain_problems(domain)
+    if not path:
+        found.append('must be a domain-prefixed path (such as "acme.io/foo")')
+    elif not _url_path(path):
+        found.append(regex_problem("Invalid path", _URL_PATH))
+    return found
+
+
+def percent_of(value: str) -> int:
+    """The number of a percent string; 0 when it is none."""
+    return int(value[:-1]) if _percent(value) else 0

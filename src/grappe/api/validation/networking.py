@@ -1,257 +1,297 @@
-"""Services, Endpoints, EndpointSlices, Ingresses and NetworkPolicies."""
+"""Ingresses and their classes, NetworkPolicies, IP addresses and service ranges
+(https://kubernetes.io/docs/concepts/services-networking/)."""
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Any
-
 from grappe.api import Object, names
-from grappe.api.causes import duplicate, forbidden, invalid, required, too_many
+from grappe.api.causes import forbidden, invalid, not_supported, required, too_long
 from grappe.api.validation.rules import (
+    PROTOCOLS,
     Causes,
     immutable,
-    label_map,
     label_selector,
     named,
-    one_of,
+    network,
+    parsed_address,
+    parsed_network,
     port_number,
     port_number_or_name,
+    well_formed,
 )
+from grappe.api.validation.services import ingress_point
 
-_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_POLICIES = ("Cluster", "Local")
-_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-_MOST_SUBSETS = 1000
-
-
-def address(value: Any, at: str) -> Causes:
-    """An IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        yield invalid(at, value, _IP)
-
-
-def service(obj: Object) -> Causes:
-    spec = obj.get("spec") or {}
-    kind, ports = spec.get("type"), spec.get("ports") or []
-    headless = spec.get("clusterIP") == "None"
-    yield from one_of(kind, "spec.type", _TYPES)
-    if kind == "ExternalName":
-        name = (spec.get("externalName") or "").removesuffix(".")
-        if name:
-            yield from named(name, "spec.externalName", names.dns_subdomain_problems)
-        else:
-            yield required("spec.externalName")
-        if spec.get("clusterIP"):
-            detail = "may not be set when `type` is 'ExternalName'"
-            yield forbidden("spec.clusterIPs", detail)
-    elif not ports and not headless:
-        yield required("spec.ports")
-    if headless and kind in ("NodePort", "LoadBalancer"):
-        detail = f"may not be set to 'None' for {kind} services"
-        yield invalid("spec.clusterIPs[0]", "None", detail)
-    yield from label_map(spec.get("selector"), "spec.selector")
-    yield from _service_ports(ports, kind)
-    for i, value in enumerate(spec.get("externalIPs") or ()):
-        yield from address(value, f"spec.externalIPs[{i}]")
-    affinities = ("ClientIP", "None")
-    yield from one_of(
-        spec.get("sessionAffinity"), "spec.sessionAffinity", affinities, optional=True
-    )
-    for field in ("internalTrafficPolicy", "externalTrafficPolicy"):
-        yield from one_of(spec.get(field), f"spec.{field}", _POLICIES, optional=True)
-
-
-def _service_ports(ports: list[Object], kind: str | None) -> Causes:
-    seen_names: set[str] = set()
-    seen_ports: set[tuple[Any, Any]] = set()
-    seen_node_ports: set[tuple[Any, Any]] = set()
-    for i, port in enumerate(ports):
-        at = f"spec.ports[{i}]"
-        name = port.get("name") or ""
-        if not name:
-            if len(ports) > 1:
-                yield required(f"{at}.name")
-        else:
-            for problem in names.dns_label_problems(name):
-                yield invalid(f"{at}.name", name, problem)
-            if name in seen_names:
-                yield duplicate(f"{at}.name", name)
-            seen_names.add(name)
-        yield from port_number(port.get("port", 0), f"{at}.port")
-        yield from one_of(port.get("protocol"), f"{at}.protocol", _PROTOCOLS)
-        if port.get("targetPort") is not None:
-            yield from port_number_or_name(port["targetPort"], f"{at}.targetPort")
-        if port.get("nodePort") and kind == "ClusterIP":
-            detail = "may not be used when `type` is 'ClusterIP'"
-            yield forbidden(f"{at}.nodePort", detail)
-        key = (port.get("protocol"), port.get("port"))
-        if key in seen_ports:
-            yield duplicate(at, {"port": port.get("port"), "protocol": port.get("protocol")})
-        seen_ports.add(key)
-        if port.get("nodePort"):
-            node_key = (port.get("protocol"), port["nodePort"])
-            if node_key in seen_node_ports:
-                yield duplicate(f"{at}.nodePort", port["nodePort"])
-            seen_node_ports.add(node_key)
-
-
-def service_update(new: Object, old: Object) -> Causes:
-    """A cluster IP stays, unless the service becomes an ExternalName or was one."""
-    spec, before = new.get("spec") or {}, old.get("spec") or {}
-    if "ExternalName" in (spec.get("type"), before.get("type")):
-        return
-    if before.get("clusterIP") and spec.get("clusterIP") != before["clusterIP"]:
-        detail = "may not change once set"
-        yield invalid("spec.clusterIPs[0]", spec.get("clusterIPs") or [], detail)
-
-
-def endpoints(obj: Object) -> Causes:
-    for i, subset in enumerate(obj.get("subsets") or ()):
-        at = f"subsets[{i}]"
-        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-            yield required(at, "must specify `addresses` or `notReadyAddresses`")
-        for part in ("addresses", "notReadyAddresses"):
-            for j, found in enumerate(subset.get(part) or ()):
-                yield from address(found.get("ip"), f"{at}.{part}[{j}].ip")
-        for j, port in enumerate(subset.get("ports") or ()):
-            yield from port_number(port.get("port", 0), f"{at}.ports[{j}].port")
-            if len(subset["ports"]) > 1 and not port.get("name"):
-                yield required(f"{at}.ports[{j}].name")
-
-
-def endpoint_slice(obj: Object) -> Causes:
-    family = obj.get("addressType")
-    yield from one_of(family, "addressType", ("FQDN", "IPv4", "IPv6"))
-    found = obj.get("endpoints") or []
-    if len(found) > _MOST_SUBSETS:
-        yield too_many("endpoints", len(found), _MOST_SUBSETS)
-    for i, endpoint in enumerate(found):
-        at = f"endpoints[{i}].addresses"
-        if not endpoint.get("addresses"):
-            yield required(at, "must contain at least 1 address")
-        for j, value in enumerate(endpoint.get("addresses") or ()):
-            if family in ("IPv4", "IPv6"):
-                yield from address(value, f"{at}[{j}]")
-    seen = set()
-    for i, port in enumerate(obj.get("ports") or ()):
-        if port.get("name", "") in seen:
-            yield duplicate("ports", port.get("name", ""))
-        seen.add(port.get("name", ""))
-        if port.get("port") is not None:
-            yield from port_number(port["port"], f"ports[{i}].port")
-
-
-def endpoint_slice_update(new: Object, old: Object) -> Causes:
-    yield from immutable(new.get("addressType"), old.get("addressType"), "addressType")
+_CLASS = "kubernetes.io/ingress.class"
+_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+_SEQUENCES = ("//", "/./", "/../", "%2f", "%2F")
+_SUFFIXES = ("/..", "/.")
+_CONTROLLER_MAX = 250
 
 
 def ingress(obj: Object) -> Causes:
+    yield from _ingress(obj)
+    old, new = (
+        (obj["metadata"].get("annotations") or {}).get(_CLASS),
+        (obj.get("spec") or {}).get("ingressClassName"),
+    )
+    if old is not None and new is not None and old != new:
+        detail = "must match `ingressClassName` when both are specified"
+        yield invalid(f"annotations.{_CLASS}", old, detail)
+
+
+def ingress_update(new: Object, old: Object) -> Causes:
+    yield from _ingress(new)
+
+
+def _ingress(obj: Object) -> Causes:
     spec = obj.get("spec") or {}
-    if not spec.get("rules") and not spec.get("defaultBackend"):
+    rules = spec.get("rules") or []
+    if not rules and spec.get("defaultBackend") is None:
         detail = "either `defaultBackend` or `rules` must be specified"
-        yield invalid("spec", spec, detail)
-    if backend := spec.get("defaultBackend"):
+        yield invalid("spec", spec.get("rules"), detail)
+    if (backend := spec.get("defaultBackend")) is not None:
         yield from _backend(backend, "spec.defaultBackend")
-    for i, rule in enumerate(spec.get("rules") or ()):
-        at = f"spec.rules[{i}]"
-        if host := rule.get("host"):
-            check = (
-                names.wildcard_subdomain_problems if "*" in host else names.dns_subdomain_problems
-            )
-            yield from named(host, f"{at}.host", check)
-        http = rule.get("http")
-        if http is not None and not http.get("paths"):
-            yield required(f"{at}.http.paths")
-        for j, path in enumerate((http or {}).get("paths") or ()):
-            where = f"{at}.http.paths[{j}]"
-            kinds = ("Exact", "ImplementationSpecific", "Prefix")
-            if not path.get("pathType"):
-                yield required(f"{where}.pathType", "pathType must be specified")
-            else:
-                yield from one_of(path["pathType"], f"{where}.pathType", kinds)
-            value = path.get("path") or ""
-            exact = path.get("pathType") in ("Exact", "Prefix")
-            if (exact or value) and not value.startswith("/"):
-                yield invalid(f"{where}.path", value, "must be an absolute path")
-            yield from _backend(path.get("backend") or {}, f"{where}.backend")
+    for i, rule in enumerate(rules):
+        yield from _rule(rule, f"spec.rules[{i}]")
+    for i, tls in enumerate(spec.get("tls") or ()):
+        for j, host in enumerate(tls.get("hosts") or ()):
+            yield from _host(host, f"spec.tls[{i}].hosts[{j}]")
+        where, check = f"spec.tls[{i}].secretName", names.dns_subdomain_problems
+        yield from named(tls.get("secretName"), where, check, optional=True)
+    if (name := spec.get("ingressClassName")) is not None:
+        yield from well_formed(name, "spec.ingressClassName", names.dns_subdomain_problems)
+
+
+def _host(host: str, at: str) -> Causes:
+    wild = "*" in host
+    check = names.wildcard_subdomain_problems if wild else names.dns_subdomain_problems
+    yield from well_formed(host, at, check)
+
+
+def _rule(rule: Object, at: str) -> Causes:
+    if host := rule.get("host"):
+        if parsed_address(host) is not None:
+            yield invalid(f"{at}.host", host, "must be a DNS name, not an IP address")
+        yield from _host(host, f"{at}.host")
+    http = rule.get("http")
+    if http is None:
+        return
+    if not http.get("paths"):
+        yield required(f"{at}.http.paths")
+    for i, path in enumerate(http.get("paths") or ()):
+        yield from _path(path, f"{at}.http.paths[{i}]")
+
+
+def _path(path: Object, at: str) -> Causes:
+    kind, value = path.get("pathType"), path.get("path") or ""
+    if kind is None:
+        yield required(f"{at}.pathType", "pathType must be specified")
+        return
+    exact = kind in ("Exact", "Prefix")
+    if kind not in _PATH_TYPES:
+        yield not_supported(f"{at}.pathType", kind, _PATH_TYPES)
+    elif (exact or value) and not value.startswith("/"):
+        yield invalid(f"{at}.path", value, "must be an absolute path")
+    if exact:
+        for sequence in _SEQUENCES:
+            if sequence in value:
+                yield invalid(f"{at}.path", value, f"must not contain '{sequence}'")
+        for suffix in _SUFFIXES:
+            if value.endswith(suffix):
+                yield invalid(f"{at}.path", value, f"cannot end with '{suffix}'")
+    yield from _backend(path.get("backend") or {}, f"{at}.backend")
 
 
 def _backend(backend: Object, at: str) -> Causes:
-    target, resource = backend.get("service"), backend.get("resource")
-    if target and resource:
+    service, resource = backend.get("service"), backend.get("resource")
+    if service is not None and resource is not None:
         yield invalid(at, "", "cannot set both resource and service backends")
-    elif not target and not resource:
-        yield required(at, "resource or service backend is required")
-    elif target:
-        yield from named(target.get("name"), f"{at}.service.name", names.dns_1035_label_problems)
-        port = target.get("port") or {}
-        if not port.get("name") and not port.get("number"):
+    elif resource is not None:
+        yield from _reference(resource, f"{at}.resource")
+    elif service is not None:
+        yield from named(service.get("name"), f"{at}.service.name", names.dns_1035_label_problems)
+        port = service.get("port") or {}
+        name, number = port.get("name"), port.get("number")
+        if name and number:
+            yield invalid(at, "", "cannot set both port name & port number")
+        elif name:
+            yield from well_formed(name, f"{at}.service.port.name", names.port_name_problems)
+        elif number:
+            yield from port_number(number, f"{at}.service.port.number")
+        else:
             yield required(at, "port name or number is required")
+    else:
+        yield invalid(at, "", "resource or service backend is required")
+
+
+def _reference(reference: Object, at: str) -> Causes:
+    if (group := reference.get("apiGroup")) is not None:
+        yield from well_formed(group, f"{at}.apiGroup", names.dns_subdomain_problems)
+    for field in ("kind", "name"):
+        yield from named(reference.get(field), f"{at}.{field}", names.path_segment_problems)
+
+
+def ingress_status(new: Object, old: Object) -> Causes:
+    balancer = (new.get("status") or {}).get("loadBalancer") or {}
+    for i, entry in enumerate(balancer.get("ingress") or ()):
+        yield from ingress_point(entry, f"status.loadBalancer.ingress[{i}]")
+
+
+def ingress_class(obj: Object) -> Causes:
+    spec = obj.get("spec") or {}
+    controller, at = spec.get("controller") or "", "spec.controller"
+    if not controller:
+        yield required(at)
+    else:
+        if len(controller) > _CONTROLLER_MAX:
+            yield too_long(at, _CONTROLLER_MAX)
+        yield from well_formed(controller, at, names.prefixed_path_problems)
+    if (parameters := spec.get("parameters")) is not None:
+        yield from _class_parameters(parameters, "spec.parameters")
+
+
+def _class_parameters(parameters: Object, at: str) -> Causes:
+    yield from _reference(parameters, at)
+    scope, namespace = parameters.get("scope"), parameters.get("namespace")
+    if scope is None:
+        yield required(f"{at}.scope")
+    elif scope not in ("Cluster", "Namespace"):
+        yield not_supported(f"{at}.scope", scope, ("Cluster", "Namespace"))
+    elif scope == "Namespace":
+        if namespace is None:
+            yield required(f"{at}.namespace", "`parameters.scope` is set to 'Namespace'")
+        else:
+            yield from well_formed(namespace, f"{at}.namespace", names.dns_label_problems)
+    elif namespace is not None:
+        yield forbidden(f"{at}.namespace", "`parameters.scope` is set to 'Cluster'")
+
+
+def ingress_class_update(new: Object, old: Object) -> Causes:
+    controller, had = (o.get("spec", {}).get("controller") for o in (new, old))
+    yield from immutable(controller, had, "spec.controller")
+    yield from ingress_class(new)
 
 
 def network_policy(obj: Object) -> Causes:
     spec = obj.get("spec") or {}
     yield from label_selector(spec.get("podSelector"), "spec.podSelector")
-    for i, kind in enumerate(spec.get("policyTypes") or ()):
-        yield from one_of(kind, f"spec.policyTypes[{i}]", ("Egress", "Ingress"))
     for part, peers in (("ingress", "from"), ("egress", "to")):
         for i, rule in enumerate(spec.get(part) or ()):
             at = f"spec.{part}[{i}]"
-            for j, peer in enumerate(rule.get(peers) or ()):
-                yield from _peer(peer, f"{at}.{peers}[{j}]")
             for j, port in enumerate(rule.get("ports") or ()):
                 yield from _policy_port(port, f"{at}.ports[{j}]")
+            for j, peer in enumerate(rule.get(peers) or ()):
+                yield from _peer(peer, f"{at}.{peers}[{j}]")
+    types = spec.get("policyTypes") or []
+    if len(types) > 2:
+        yield invalid("spec.policyTypes", types, "may not specify more than two policyTypes")
+        return
+    for i, kind in enumerate(types):
+        if kind not in ("Ingress", "Egress"):
+            yield not_supported(f"spec.policyTypes[{i}]", kind, ("Ingress", "Egress"))
+
+
+def network_policy_update(new: Object, old: Object) -> Causes:
+    yield from network_policy(new)
 
 
 def _policy_port(port: Object, at: str) -> Causes:
     number, last = port.get("port"), port.get("endPort")
-    yield from one_of(port.get("protocol"), f"{at}.protocol", _PROTOCOLS, optional=True)
-    if number is not None:
-        yield from port_number_or_name(number, f"{at}.port")
-    if last is None:
-        return
+    protocol = port.get("protocol")
+    if protocol is not None and protocol not in PROTOCOLS:
+        yield not_supported(f"{at}.protocol", protocol, ("TCP", "UDP", "SCTP"))
+    where = f"{at}.endPort"
     if number is None:
-        yield invalid(f"{at}.endPort", last, "may not be specified when `port` is not specified")
-    elif not isinstance(number, int):
-        yield invalid(f"{at}.endPort", last, "may not be specified when `port` is non-numeric")
-    else:
+        if last is not None:
+            yield invalid(where, last, "may not be specified when `port` is not specified")
+        return
+    if not isinstance(number, int) and last is not None:
+        yield invalid(where, last, "may not be specified when `port` is non-numeric")
+    yield from port_number_or_name(number, f"{at}.port")
+    if isinstance(number, int) and last is not None:
         if last < number:
-            yield invalid(f"{at}.endPort", number, "must be greater than or equal to `port`")
-        yield from port_number(last, f"{at}.endPort")
-
-
-def _network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(text or "", strict=False)
-    except ValueError:
-        return None
+            yield invalid(where, last, "must be greater than or equal to `port`")
+        yield from port_number(last, where)
 
 
 def _ip_block(block: Object, at: str) -> Causes:
-    detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-    whole = _network(block.get("cidr"))
-    if whole is None:
-        yield invalid(f"{at}.cidr", block.get("cidr") or "", detail)
+    text = block.get("cidr") or ""
+    if not text:
+        yield required(f"{at}.cidr")
         return
-    for i, text in enumerate(block.get("except") or ()):
-        part = _network(text)
-        if part is None:
-            yield invalid(f"{at}.except[{i}]", text, detail)
-        elif part.prefixlen <= whole.prefixlen or part.network_address not in whole:
-            yield invalid(f"{at}.except[{i}]", text, "must be a strict subset of `cidr`")
+    yield from network(text, f"{at}.cidr")
+    whole = parsed_network(text)
+    if whole is None:
+        return
+    for i, part in enumerate(block.get("except") or ()):
+        yield from network(part, f"{at}.except[{i}]")
+        inner = parsed_network(part)
+        if inner is None:
+            continue
+        if inner.prefixlen <= whole.prefixlen or inner.network_address not in whole:
+            yield invalid(f"{at}.except[{i}]", part, "must be a strict subset of `cidr`")
 
 
 def _peer(peer: Object, at: str) -> Causes:
-    block = peer.get("ipBlock")
-    if block:
-        if peer.get("podSelector") is not None or peer.get("namespaceSelector") is not None:
-            detail = "may not specify both ipBlock and another peer"
-            yield forbidden(at, detail)
-        yield from _ip_block(block, f"{at}.ipBlock")
-    elif peer.get("podSelector") is None and peer.get("namespaceSelector") is None:
+    given = [k for k in ("podSelector", "namespaceSelector", "ipBlock") if k in peer]
+    for field in given:
+        if field == "ipBlock":
+            yield from _ip_block(peer[field], f"{at}.{field}")
+        else:
+            yield from label_selector(peer[field], f"{at}.{field}")
+    if not given:
         yield required(at, "must specify a peer")
-    for field in ("podSelector", "namespaceSelector"):
-        yield from label_selector(peer.get(field), f"{at}.{field}")
+    elif len(given) > 1 and "ipBlock" in given:
+        yield forbidden(at, "may not specify both ipBlock and another peer")
+
+
+def ip_address(obj: Object) -> Causes:
+    parent = (obj.get("spec") or {}).get("parentRef")
+    at = "spec.parentRef"
+    if parent is None:
+        yield required(at)
+        return
+    if group := parent.get("group"):
+        yield from well_formed(group, f"{at}.group", names.dns_subdomain_problems)
+    for field in ("resource", "name"):
+        yield from named(parent.get(field), f"{at}.{field}", names.path_segment_problems)
+    if namespace := parent.get("namespace"):
+        yield from well_formed(namespace, f"{at}.namespace", names.path_segment_problems)
+
+
+def ip_address_update(new: Object, old: Object) -> Causes:
+    parent, had = ((o.get("spec") or {}).get("parentRef") for o in (new, old))
+    yield from immutable(parent, had, "spec.parentRef")
+
+
+def service_cidr(obj: Object) -> Causes:
+    ranges = (obj.get("spec") or {}).get("cidrs") or []
+    at = "spec.cidrs"
+    if not ranges:
+        yield required(at, "at least one CIDR required")
+        return
+    if len(ranges) > 2:
+        yield invalid(at, ranges, "may only hold up to 2 values")
+    versions = {found.version for text in ranges if (found := parsed_network(text))}
+    if len(ranges) == 2 and all(map(parsed_network, ranges)) and len(versions) < 2:
+        detail = (
+            "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and "
+            "2001:db8::/64"
+        )
+        yield invalid(at, ranges, detail)
+    for i, text in enumerate(ranges):
+        where = f"{at}[{i}]"
+        yield from network(text, where)
+        found = parsed_network(text)
+        if found is not None and str(found) != text:
+            yield invalid(where, text, f'must be in canonical form ("{found}")')
+
+
+def service_cidr_update(new: Object, old: Object) -> Causes:
+    """A second family may be added to the first."""
+    ranges, had = ((o.get("spec") or {}).get("cidrs") or [] for o in (new, old))
+    if len(had) == 1 and len(ranges) == 2 and ranges[0] == had[0]:
+        yield from service_cidr(new)
+    elif len(had) == 1 and len(ranges) == 2:
+        yield invalid("spec.cidrs[0]", ranges[0], "field is immutable")
+    else:
+        yield from immutable(ranges, had, "spec.cidrs")

@@ -1,8 +1,7 @@
-"""Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs, disruption budgets."""
+"""Deployments, ReplicaSets, ReplicationControllers, StatefulSets, DaemonSets, their revisions."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from grappe.api import Object, names
@@ -10,58 +9,92 @@ from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.selectors import label_selector_from_object
 from grappe.api.validation import pods
 from grappe.api.validation.rules import (
-    IMMUTABLE,
     Causes,
+    at_most_100_percent,
     immutable,
-    label_map,
     label_selector,
+    none_negative,
     not_negative,
-    one_of,
-    positive,
+    well_formed,
     whole_or_percent,
 )
 
+UNMATCHED = "`selector` does not match template `labels`"
 
-def _selected_template(spec: Object, restart: tuple[str, ...] = ("Always",)) -> Causes:
-    """A selector, and a template that it selects."""
+
+def _selector(spec: Object, whose: str) -> Causes:
     selector = spec.get("selector")
-    if not selector:
+    if selector is None:
         yield required("spec.selector")
-    else:
-        yield from label_selector(selector, "spec.selector")
-        if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            detail = "empty selector is invalid for deployment"
-            yield invalid("spec.selector", selector, detail)
+        return
+    yield from label_selector(selector, "spec.selector")
+    yield from _not_empty(selector, whose)
+
+
+def _not_empty(selector: Object, whose: str) -> Causes:
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield invalid("spec.selector", selector, f"empty selector is invalid for {whose}")
+
+
+def _template(spec: Object, kind: str) -> Causes:
+    """A template that the selector selects, of pods that run for ever."""
     template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    if selector and not label_selector_from_object(selector).matches(labels):
-        yield invalid(
-            "spec.template.metadata.labels", labels, "`selector` does not match template `labels`"
-        )
+    yield from _selected(spec, template)
     yield from pods.template(template, "spec.template")
-    policy = (template.get("spec") or {}).get("restartPolicy")
-    if policy and policy not in restart:
-        yield not_supported("spec.template.spec.restartPolicy", policy, restart)
-    if (template.get("spec") or {}).get("activeDeadlineSeconds") is not None:
-        detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
+    yield from _for_ever(template, kind)
+
+
+def _selected(spec: Object, template: Object) -> Causes:
+    selector = spec.get("selector")
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if selector is None or not _selects(selector, labels):
+        yield invalid("spec.template.metadata.labels", labels, UNMATCHED)
+
+
+def _selects(selector: Object, labels: Object) -> bool:
+    """A selector that is none has been told of already."""
+    try:
+        return label_selector_from_object(selector).matches(labels)
+    except ValueError:
+        return True
+
+
+def _for_ever(template: Object, kind: str) -> Causes:
+    spec = template.get("spec") or {}
+    policy = spec.get("restartPolicy")
+    if policy != "Always":
+        yield not_supported("spec.template.spec.restartPolicy", policy or "", ("Always",))
+    if spec.get("activeDeadlineSeconds") is not None:
+        detail = f"activeDeadlineSeconds in {kind} is not Supported"
         yield forbidden("spec.template.spec.activeDeadlineSeconds", detail)
+
+
+def _is_zero(value: Any) -> bool:
+    return value in (0, "0%")
+
+
+def selector_stays(new: Object, old: Object) -> Causes:
+    yield from immutable(new["spec"].get("selector"), old["spec"].get("selector"), "spec.selector")
 
 
 def deployment(obj: Object) -> Causes:
     spec = obj["spec"]
     yield from not_negative(spec.get("replicas"), "spec.replicas")
-    yield from _selected_template(spec)
+    yield from _selector(spec, "deployment")
+    yield from _template(spec, "ReplicaSet")
     strategy = spec.get("strategy") or {}
-    if strategy.get("type") == "Recreate":
-        if strategy.get("rollingUpdate"):
+    kind = strategy.get("type")
+    if kind == "Recreate":
+        if strategy.get("rollingUpdate") is not None:
             detail = "may not be specified when strategy `type` is 'Recreate'"
             yield forbidden("spec.strategy.rollingUpdate", detail)
-    elif strategy.get("type") == "RollingUpdate":
+    elif kind == "RollingUpdate":
         yield from _rolling(strategy.get("rollingUpdate") or {}, "spec.strategy.rollingUpdate")
     else:
-        yield from one_of(strategy.get("type"), "spec.strategy.type", ("Recreate", "RollingUpdate"))
-    for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
-        yield from not_negative(spec.get(field), f"spec.{field}")
+        yield not_supported("spec.strategy", strategy, ("Recreate", "RollingUpdate"))
+    yield from none_negative(
+        spec, "spec", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
+    )
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
         detail = "must be greater than minReadySeconds"
@@ -70,57 +103,85 @@ def deployment(obj: Object) -> Causes:
 
 def _rolling(rolling: Object, at: str) -> Causes:
     surge, unavailable = rolling.get("maxSurge", "25%"), rolling.get("maxUnavailable", "25%")
-    yield from whole_or_percent(surge, f"{at}.maxSurge")
     yield from whole_or_percent(unavailable, f"{at}.maxUnavailable")
+    yield from whole_or_percent(surge, f"{at}.maxSurge")
     if _is_zero(surge) and _is_zero(unavailable):
         yield invalid(f"{at}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-    if isinstance(unavailable, str) and unavailable.endswith("%") and _percent(unavailable) > 100:
-        yield invalid(f"{at}.maxUnavailable", unavailable, "must not be greater than 100%")
+    yield from at_most_100_percent(unavailable, f"{at}.maxUnavailable")
 
 
-def _is_zero(value: Any) -> bool:
-    return value in (0, "0", "0%")
-
-
-def _percent(value: str) -> int:
-    digits = value[:-1]
-    return int(digits) if digits.isdigit() else 0
-
-
-def _same_selector(new: Object, old: Object) -> Causes:
-    yield from immutable(new["spec"].get("selector"), old["spec"].get("selector"), "spec.selector")
+def deployment_update(new: Object, old: Object) -> Causes:
+    yield from deployment(new)
+    yield from selector_stays(new, old)
 
 
 def replica_set(obj: Object) -> Causes:
     spec = obj["spec"]
-    yield from not_negative(spec.get("replicas"), "spec.replicas")
-    yield from not_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
-    yield from _selected_template(spec)
+    yield from none_negative(spec, "spec", "replicas", "minReadySeconds")
+    yield from _selector(spec, "deployment")
+    yield from _template(spec, "ReplicaSet")
+
+
+def replica_set_update(new: Object, old: Object) -> Causes:
+    yield from replica_set(new)
+    yield from selector_stays(new, old)
 
 
 def replication_controller(obj: Object) -> Causes:
     spec = obj["spec"]
-    yield from not_negative(spec.get("replicas"), "spec.replicas")
-    if not spec.get("selector"):
+    selector, template = spec.get("selector"), spec.get("template")
+    yield from not_negative(spec.get("minReadySeconds"), "spec.minReadySeconds")
+    if not selector:
         yield required("spec.selector")
-    if not spec.get("template"):
+    yield from not_negative(spec.get("replicas"), "spec.replicas")
+    if template is None:
         yield required("spec.template")
         return
-    labels = (spec["template"].get("metadata") or {}).get("labels") or {}
-    if any(labels.get(k) != v for k, v in (spec.get("selector") or {}).items()):
-        detail = "`selector` does not match template `labels`"
-        yield invalid("spec.template.metadata.labels", labels, detail)
-    yield from pods.template(spec["template"], "spec.template")
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if any(labels.get(k) != v for k, v in (selector or {}).items()):
+        yield invalid("spec.template.metadata.labels", labels, UNMATCHED)
+    yield from pods.template(template, "spec.template")
+    yield from _for_ever(template, "ReplicationController")
 
 
-def stateful_set(obj: Object) -> Causes:
+def daemon_set(obj: Object) -> Causes:
     spec = obj["spec"]
-    yield from not_negative(spec.get("replicas"), "spec.replicas")
-    policies = ("OrderedReady", "Parallel")
-    yield from one_of(spec.get("podManagementPolicy"), "spec.podManagementPolicy", policies)
-    kind = (spec.get("updateStrategy") or {}).get("type")
-    yield from one_of(kind, "spec.updateStrategy", ("RollingUpdate", "OnDelete"))
-    yield from _selected_template(spec)
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    yield from label_selector(selector, "spec.selector")
+    yield from _selected(spec, template)
+    if selector is not None:
+        yield from _not_empty(selector, "daemonset")
+    yield from pods.template(template, "spec.template")
+    yield from _for_ever(template, "DaemonSet")
+    yield from none_negative(spec, "spec", "minReadySeconds", "templateGeneration")
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "RollingUpdate":
+        yield from _daemon_rolling(strategy.get("rollingUpdate"), "spec.updateStrategy")
+    elif strategy.get("type") != "OnDelete":
+        kind = strategy.get("type") or ""
+        yield not_supported("spec.updateStrategy.type", kind, ("RollingUpdate", "OnDelete"))
+    yield from not_negative(spec.get("revisionHistoryLimit"), "spec.revisionHistoryLimit")
+
+
+def _daemon_rolling(rolling: Object | None, at: str) -> Causes:
+    """Pods of a node come before the old ones go, or after."""
+    at = f"{at}.rollingUpdate"
+    if rolling is None:
+        yield required(at)
+        return
+    surge, unavailable = rolling.get("maxSurge", 0), rolling.get("maxUnavailable", 1)
+    for value, field in ((unavailable, "maxUnavailable"), (surge, "maxSurge")):
+        yield from whole_or_percent(value, f"{at}.{field}")
+        yield from at_most_100_percent(value, f"{at}.{field}")
+    if _is_zero(surge) and _is_zero(unavailable):
+        yield required(f"{at}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+    elif not _is_zero(surge) and not _is_zero(unavailable):
+        yield invalid(f"{at}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+
+
+def daemon_set_update(new: Object, old: Object) -> Causes:
+    yield from daemon_set(new)
+    yield from selector_stays(new, old)
 
 
 _STATEFUL_SET_MAY_CHANGE = (
@@ -134,9 +195,77 @@ _STATEFUL_SET_MAY_CHANGE = (
 )
 
 
+def _stateful_spec(spec: Object) -> Causes:
+    policy = spec.get("podManagementPolicy")
+    if not policy:
+        yield required("spec.podManagementPolicy")
+    elif policy not in ("OrderedReady", "Parallel"):
+        detail = "must be 'OrderedReady' or 'Parallel'"
+        yield invalid("spec.podManagementPolicy", policy, detail)
+    yield from _stateful_strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy")
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    for field in ("whenDeleted", "whenScaled"):
+        if field in retention and retention[field] not in ("Delete", "Retain"):
+            where = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
+            yield not_supported(where, retention[field], ("Delete", "Retain"))
+    yield from none_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    yield from not_negative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")
+    yield from _selector(spec, "statefulset")
+    template = spec.get("template") or {}
+    yield from _selected(spec, template)
+    yield from pods.template(_with_claims(spec, template), "spec.template")
+    yield from _for_ever(template, "StatefulSet")
+
+
+def _with_claims(spec: Object, template: Object) -> Object:
+    """The template with the volumes that each pod will have of its claim templates; one of the
+    same name is replaced."""
+    claims = spec.get("volumeClaimTemplates")
+    if not claims:
+        return template
+    made = {
+        name: {"name": name, "persistentVolumeClaim": {"claimName": name}}
+        for claim in claims
+        if (name := (claim.get("metadata") or {}).get("name"))
+    }
+    inner = template.get("spec") or {}
+    own = [v for v in inner.get("volumes") or () if v.get("name") not in made]
+    return {**template, "spec": {**inner, "volumes": [*own, *made.values()]}}
+
+
+def _stateful_strategy(strategy: Object, at: str) -> Causes:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if not kind:
+        yield required(at)
+    elif kind == "OnDelete":
+        if rolling is not None:
+            detail = "only allowed for updateStrategy 'RollingUpdate'"
+            yield invalid(f"{at}.rollingUpdate", rolling, detail)
+    elif kind == "RollingUpdate":
+        if rolling is not None:
+            where = f"{at}.rollingUpdate"
+            yield from not_negative(rolling.get("partition"), f"{where}.partition")
+            most = rolling.get("maxUnavailable")
+            if most is not None:
+                yield from whole_or_percent(most, f"{where}.maxUnavailable")
+                if _is_zero(most):
+                    yield invalid(f"{where}.maxUnavailable", most, "cannot be 0")
+                yield from at_most_100_percent(most, f"{where}.maxUnavailable")
+    else:
+        yield invalid(at, strategy, "must be 'RollingUpdate' or 'OnDelete'")
+
+
+def stateful_set(obj: Object) -> Causes:
+    yield from _stateful_spec(obj["spec"])
+    if service := obj["spec"].get("serviceName"):
+        yield from well_formed(service, "spec.serviceName", names.dns_1035_label_problems)
+
+
 def stateful_set_update(new: Object, old: Object) -> Causes:
+    yield from _stateful_spec(new["spec"])
+
     def settled(spec: Object) -> Object:
-        return {k: v for k, v in spec.items() if k not in _STATEFUL_SET_MAY_CHANGE}
+        return {k: v for k, v in spec.items() if k not in _STATEFUL_SET_MAY_CHANGE and v}
 
     if settled(new["spec"]) != settled(old["spec"]):
         yield forbidden(
@@ -147,132 +276,78 @@ def stateful_set_update(new: Object, old: Object) -> Causes:
         )
 
 
-def daemon_set(obj: Object) -> Causes:
-    spec = obj["spec"]
-    yield from _selected_template(spec)
-    kind = (spec.get("updateStrategy") or {}).get("type")
-    yield from one_of(kind, "spec.updateStrategy.type", ("RollingUpdate", "OnDelete"))
+def controller_revision(obj: Object) -> Causes:
+    if obj.get("data") is None:
+        yield required("data", "data is mandatory")
+    yield from not_negative(obj.get("revision"), "revision")
 
 
-def _job_spec(spec: Object, at: str) -> Causes:
-    for field in (
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-    ):
-        yield from not_negative(spec.get(field), f"{at}.{field}")
-    modes = ("NonIndexed", "Indexed")
-    yield from one_of(spec.get("completionMode"), f"{at}.completionMode", modes, optional=True)
-    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
-        detail = "when completion mode is Indexed"
-        yield required(f"{at}.completions", detail)
-    template = spec.get("template") or {}
-    yield from pods.template(template, f"{at}.template")
-    policy = (template.get("spec") or {}).get("restartPolicy")
-    if policy not in ("OnFailure", "Never"):
-        where = f"{at}.template.spec.restartPolicy"
-        if policy == "Always" or not policy:
-            yield required(where, 'valid values: "OnFailure", "Never"')
-        else:
-            yield not_supported(where, policy, ("OnFailure", "Never"))
-
-
-def job(obj: Object) -> Causes:
-    if len(obj["metadata"].get("name") or "") > 63:
-        detail = names.too_long(63)
-        yield invalid("metadata.name", obj["metadata"]["name"], detail)
-    spec = obj["spec"]
-    yield from _job_spec(spec, "spec")
-    selector = spec.get("selector")
-    if selector:
-        yield from label_selector(selector, "spec.selector")
-        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-        if not label_selector_from_object(selector).matches(labels):
-            detail = "`selector` does not match template `labels`"
-            yield invalid("spec.template.metadata.labels", labels, detail)
-
-
-def job_update(new: Object, old: Object) -> Causes:
-    spec, before = new["spec"], old["spec"]
-    for field in ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"):
-        yield from immutable(spec.get(field), before.get(field), f"spec.{field}")
-    if before.get("completionMode") != "Indexed":
-        yield from immutable(spec.get("completions"), before.get("completions"), "spec.completions")
-    if spec.get("template") != before.get("template") and not (
-        before.get("suspend") and not old.get("status", {}).get("startTime")
-    ):
-        yield invalid("spec.template", spec.get("template"), IMMUTABLE)
-
-
-_SCHEDULE = re.compile(r"(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \S+)")
-_SCHEDULE_FIELD = re.compile(r"[\d*?/,A-Za-z-]+")
-
-
-def cron_job(obj: Object) -> Causes:
-    spec = obj["spec"]
-    schedule = spec.get("schedule") or ""
-    if not schedule:
-        yield required("spec.schedule")
-    elif "TZ=" in schedule:
-        detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        yield invalid("spec.schedule", schedule, detail)
-    elif not _SCHEDULE.fullmatch(schedule):
-        words = schedule.split()
-        if len(words) != 5:
-            detail = f"expected exactly 5 fields, found {len(words)}: [{' '.join(words)}]"
-            yield invalid("spec.schedule", schedule, detail)
-        elif not all(_SCHEDULE_FIELD.fullmatch(word) for word in words):
-            yield invalid("spec.schedule", schedule, "failed to parse the schedule")
-    policies = ("Allow", "Forbid", "Replace")
-    yield from one_of(spec.get("concurrencyPolicy"), "spec.concurrencyPolicy", policies)
-    for field in (
-        "startingDeadlineSeconds",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-    ):
-        yield from not_negative(spec.get(field), f"spec.{field}")
-    template = (spec.get("jobTemplate") or {}).get("spec") or {}
-    yield from _job_spec(template, "spec.jobTemplate.spec")
-    if len(obj["metadata"].get("name") or "") > 52:
-        yield invalid(
-            "metadata.name", obj["metadata"]["name"], "must be no more than 52 characters"
-        )
-
-
-def disruption_budget(obj: Object) -> Causes:
-    spec = obj.get("spec") or {}
-    both = spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None
-    if both:
-        yield invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
-    for field in ("minAvailable", "maxUnavailable"):
-        if spec.get(field) is not None:
-            yield from whole_or_percent(spec[field], f"spec.{field}")
-    yield from label_selector(spec.get("selector"), "spec.selector")
-
-
-def autoscaler(obj: Object) -> Causes:
-    spec = obj.get("spec") or {}
-    least, most = spec.get("minReplicas"), spec.get("maxReplicas", 0)
-    if least is not None and least < 1:
-        detail = "must be greater than or equal to 1"
-        yield invalid("spec.minReplicas", least, detail)
-    yield from positive(most, "spec.maxReplicas")
-    if least is not None and most < least:
-        detail = "must be greater than or equal to `minReplicas`"
-        yield invalid("spec.maxReplicas", most, detail)
-    target = spec.get("scaleTargetRef") or {}
-    for field in ("kind", "name"):
-        if not target.get(field):
-            yield required(f"spec.scaleTargetRef.{field}")
+def controller_revision_update(new: Object, old: Object) -> Causes:
+    yield from controller_revision(new)
+    yield from immutable(new.get("data"), old.get("data"), "data")
 
 
 def pod_template(obj: Object) -> Causes:
-    yield from label_map(
-        ((obj.get("template") or {}).get("metadata") or {}).get("labels"), "template.labels"
-    )
     yield from pods.template(obj.get("template") or {}, "template")
 
 
-same_selector_update = _same_selector
+_MORE = "cannot be greater than status.replicas"
+_PARTS = {
+    "replicas": ("fullyLabeledReplicas", "readyReplicas", "availableReplicas"),
+    "deployments": ("updatedReplicas", "readyReplicas", "availableReplicas"),
+    "statefulsets": (
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+    ),
+}
+
+
+def replicas_status(new: Object, old: Object) -> Causes:
+    """Of ReplicaSets and ReplicationControllers."""
+    return _status(new, old, "replicas")
+
+
+def deployment_status(new: Object, old: Object) -> Causes:
+    return _status(new, old, "deployments")
+
+
+def stateful_set_status(new: Object, old: Object) -> Causes:
+    return _status(new, old, "statefulsets")
+
+
+def _status(new: Object, old: Object, kind: str) -> Causes:
+    """Counts that are no more than there are."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    yield from none_negative(
+        status, "status", "replicas", *_PARTS[kind], "observedGeneration", "collisionCount"
+    )
+    whole = status.get("replicas", 0)
+    for field in _PARTS[kind]:
+        if status.get(field, 0) > whole:
+            yield invalid(f"status.{field}", status[field], _MORE)
+    available = status.get("availableReplicas", 0)
+    if available > status.get("readyReplicas", 0):
+        detail = "cannot be greater than readyReplicas"
+        yield invalid("status.availableReplicas", available, detail)
+    collisions, had = status.get("collisionCount"), before.get("collisionCount")
+    if had is not None and (collisions is None or collisions < had):
+        yield invalid("status.collisionCount", collisions or 0, "cannot be decremented")
+
+
+def daemon_set_status(new: Object, old: Object) -> Causes:
+    status = new.get("status") or {}
+    yield from none_negative(
+        status,
+        "status",
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
+    )

@@ -10,8 +10,7 @@ from typing import Any
 
 from grappe.api import Object
 from grappe.api.causes import quote
-from grappe.api.validation.metadata import annotations_problems
-from grappe.api.validation.rules import label_map
+from grappe.api.validation.rules import annotation_map, label_map
 
 _IDENTITY = (("name", "name"), ("namespace", "namespace"), ("uid", "UID"))
 
@@ -89,7 +88,9 @@ def _check_map(field: str, value: Any) -> None:
                 f"metadata: metadata.{field}[{key}] must be a string in the converted object"
             )
     problems = (
-        label_map(value, "metadata.labels") if field == "labels" else annotations_problems(value)
+        label_map(value, "metadata.labels")
+        if field == "labels"
+        else annotation_map(value, "metadata.annotations")
     )
     told = ", ".join(f"{cause.field}: {cause.message}" for cause in problems)
     if told:

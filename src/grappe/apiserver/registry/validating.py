@@ -26,12 +26,10 @@ def problems_of_new(served: ServedResource, obj: Object) -> Sequence[Cause]:
 def problems_of_update(
     served: ServedResource, new: Object, old: Object, subresource: str = ""
 ) -> Sequence[Cause]:
-    """Of what an update would leave behind; subresources change what a plain update may not."""
+    """Of what an update would leave behind, through a subresource or not."""
     if served.custom:
         return [
-            *metadata.validate(served.resource, new["metadata"]),
+            *metadata.validate_update(served.resource, new["metadata"], old["metadata"]),
             *served.schema.check_update(new, old),
         ]
-    if subresource:
-        return []
-    return validate_update(served.resource, new, old)
+    return validate_update(served.resource, new, old, subresource)

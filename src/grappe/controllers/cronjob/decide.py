@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from grappe.api import Object
+from grappe.api.cron import Schedule, ScheduleError, parse
 from grappe.base.clock import parse_rfc3339, rfc3339
-from grappe.controllers.cronjob.schedule import Schedule, ScheduleError, parse
 from grappe.reconcile import conditions
 from grappe.reconcile.owners import owner_reference
 

@@ -160,7 +160,7 @@ def test_a_good_object_passes() -> None:
             {"ports": [{"name": "a"}, {"name": "a"}]},
             "spec.ports[1]",
             "FieldValueDuplicate",
-            'Duplicate value: map[string]interface {}{"name":"a"}',
+            'Duplicate value: {"name":"a"}',
         ),
         ({"ports": [{}]}, "spec.ports[0].name", "FieldValueRequired", "Required value"),
         (

@@ -58,11 +58,18 @@ def service(**spec: Any) -> Object:
 
 
 def job(**spec: Any) -> Object:
+    """A job with a selector of its own."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod(restartPolicy="Never")["spec"]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "j", "namespace": "d"},
-        "spec": {"template": {"spec": pod(restartPolicy="Never")["spec"]}, **spec},
+        "spec": {
+            "manualSelector": True,
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": template,
+            **spec,
+        },
     }
 
 
@@ -151,7 +158,10 @@ REFUSED = [
         deployment(replicas=-1),
         "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
     ),
-    (deployment(selector={}), "spec.selector: Required value"),
+    (
+        deployment(selector={}),
+        "spec.selector: Invalid value: {}: empty selector is invalid for deployment",
+    ),
     (
         deployment(
             strategy={
@@ -199,17 +209,17 @@ REFUSED = [
     ),
     (
         plain("networking.k8s.io/v1", "Ingress", spec={}),
-        "spec: Invalid value: map[string]interface {}{}: either `defaultBackend` or `rules` must "
+        'spec: Invalid value: "null": either `defaultBackend` or `rules` must '
         "be specified",
     ),
     (
         network_policy(ports=[{"protocol": "ICMP"}]),
-        'spec.ingress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", '
-        '"TCP", "UDP"',
+        'spec.ingress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "TCP", '
+        '"UDP", "SCTP"',
     ),
     (
         network_policy(ports=[{"port": 80, "endPort": 79}]),
-        "spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to "
+        "spec.ingress[0].ports[0].endPort: Invalid value: 79: must be greater than or equal to "
         "`port`",
     ),
     (
@@ -251,7 +261,7 @@ def test_names_labels_and_owners() -> None:
     assert told[0].startswith('metadata.name: Invalid value: "Not_A_Name": a lowercase RFC 1123')
     assert any(cause.startswith('metadata.labels: Invalid value: "a/b/c"') for cause in told)
     assert any(cause.startswith('metadata.labels: Invalid value: "-"') for cause in told)
-    assert 'metadata.ownerReferences[0].uid: Invalid value: "": must not be empty' in told
+    assert 'metadata.ownerReferences.uid: Invalid value: "": must not be empty' in told
 
 
 def test_pods_change_only_where_they_may() -> None:
@@ -274,7 +284,10 @@ def test_selectors_and_cluster_ips_stay() -> None:
     (told,) = update_causes(new, old)
     assert told.startswith("spec.selector: Invalid value: ")
     assert told.endswith("field is immutable")
-    (told,) = update_causes(service(clusterIP="10.0.0.2"), service(clusterIP="10.0.0.1"))
+    (told,) = update_causes(
+        service(clusterIP="10.0.0.2", clusterIPs=["10.0.0.2"]),
+        service(clusterIP="10.0.0.1", clusterIPs=["10.0.0.1"]),
+    )
     assert told.endswith("may not change once set")
 
 

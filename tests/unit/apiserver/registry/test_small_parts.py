@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grappe.api.errors import ApiError
+from grappe.api.quality import quality_of_service
 from grappe.apiserver.registry.answers import warning_headers
 from grappe.apiserver.registry.jsonpath import set_at, steps, value_at
 from grappe.apiserver.registry.negotiation import PLAIN, Form, negotiate
 from grappe.apiserver.registry.parameters import list_options, write_options
-from grappe.apiserver.registry.strategies.quality import quality_of_service
 
 
 def _code(call: Callable[[], object]) -> int:

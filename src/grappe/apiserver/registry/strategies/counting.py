@@ -58,10 +58,9 @@ class JobStrategy(CountingStrategy):
         labels = template.setdefault("metadata", {}).setdefault("labels", {})
         if not isinstance(labels, dict):
             return
+        # What says otherwise already is refused by validation.
         for prefix in ("", "batch.kubernetes.io/"):
-            labels[f"{prefix}controller-uid"] = metadata["uid"]
-            labels[f"{prefix}job-name"] = metadata["name"]
-        selector = spec.setdefault("selector", {})
-        selector.setdefault("matchLabels", {})["batch.kubernetes.io/controller-uid"] = metadata[
-            "uid"
-        ]
+            labels.setdefault(f"{prefix}controller-uid", metadata["uid"])
+            labels.setdefault(f"{prefix}job-name", metadata["name"])
+        wanted = spec.setdefault("selector", {}).setdefault("matchLabels", {})
+        wanted.setdefault("batch.kubernetes.io/controller-uid", metadata["uid"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from grappe.api import Object
+from grappe.api.quality import quality_of_service
 from grappe.apiserver.registry.strategies.base import Strategy
-from grappe.apiserver.registry.strategies.quality import quality_of_service
 
 _DEFAULT_GRACE = 30
 _TERMINAL = ("Succeeded", "Failed")

@@ -85,17 +85,7 @@ class ServiceStrategy(Strategy):
         return _family_problems(obj)
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
-        return [*_family_problems(new), *self._address_changes(new, old)]
-
-    @staticmethod
-    def _address_changes(new: Object, old: Object) -> list[Cause]:
-        before, now = old["spec"].get("clusterIP"), new["spec"].get("clusterIP")
-        if "ExternalName" in (service_type(new), service_type(old)) or not before:
-            return []
-        if now == before:
-            return []
-        message = f'Invalid value: "{now}": may not change once set'
-        return [Cause("spec.clusterIPs[0]", "FieldValueInvalid", message)]
+        return _family_problems(new)
 
     def reserve(self, new: Object, old: Object | None) -> Reservation:
         taken: list[Any] = []

@@ -84,11 +84,15 @@ def parse(text: str, time_zone: str | None = None) -> Schedule:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ScheduleError(f"unknown time zone {time_zone}") from error
     text = text.strip()
+    if not text:
+        raise ScheduleError("empty spec string")
     if text.startswith("@every "):
-        return Schedule(zone, every=_duration(text.removeprefix("@every ").strip()))
+        return Schedule(zone, every=_duration(text))
+    if text.startswith("@") and text.lower() not in _MACROS:
+        raise ScheduleError(f"unrecognized descriptor: {text}")
     fields = _MACROS.get(text.lower(), text).split()
     if len(fields) != 5:
-        raise ScheduleError(f"expected exactly 5 fields, found {len(fields)}: {text}")
+        raise ScheduleError(f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]")
     minutes, hours, days, months, weekdays = fields
     free = ("*", "?")
     return Schedule(
@@ -97,43 +101,63 @@ def parse(text: str, time_zone: str | None = None) -> Schedule:
         hours=_field(hours, 0, 23),
         days=_field(days, 1, 31),
         months=_field(months, 1, 12, _MONTHS),
-        weekdays=frozenset(d % 7 for d in _field(weekdays, 0, 7, _DAYS)),
+        weekdays=_field(weekdays, 0, 6, _DAYS),
         either_day=not (days.startswith(free) or weekdays.startswith(free)),
     )
 
 
 def _duration(text: str) -> float:
-    parts = _DURATION.findall(text)
-    if not parts or "".join(n + u for n, u in parts) != text:
-        raise ScheduleError(f"failed to parse duration {text}")
+    written = text.removeprefix("@every ").strip()
+    parts = _DURATION.findall(written)
+    if not parts or "".join(n + u for n, u in parts) != written:
+        why = f'time: invalid duration "{written}"'
+        raise ScheduleError(f"failed to parse duration {text}: {why}")
     return sum(float(n) * _UNITS[u] for n, u in parts)
 
 
 def _field(text: str, low: int, high: int, names: list[str] | None = None) -> frozenset[int]:
     found: set[int] = set()
     for part in text.split(","):
-        span, slash, step_text = part.partition("/")
-        step = _number(step_text, 1, high, None) if slash else 1
-        if span in ("*", "?"):
-            first, last = low, high
-        else:
-            begin, dash, end = span.partition("-")
-            first = _number(begin, low, high, names)
-            last = _number(end, low, high, names) if dash else (high if slash else first)
-        if first > last:
-            raise ScheduleError(
-                f"beginning of range ({first}) beyond end of range ({last}): {part}"
-            )
-        found.update(range(first, last + 1, step))
+        if part:
+            found |= _range(part, low, high, names)
     return frozenset(found)
 
 
-def _number(text: str, low: int, high: int, names: list[str] | None) -> int:
+def _range(part: str, low: int, high: int, names: list[str] | None) -> set[int]:
+    """One element of a list, such as `*/5` or `mon-fri`; the words are those of Kubernetes'
+    own parser."""
+    span, *steps = part.split("/")
+    ends = span.split("-")
+    if ends[0] in ("*", "?"):
+        first, last = low, high
+    else:
+        first = last = _number(ends[0], names)
+        if len(ends) == 2:
+            last = _number(ends[1], names)
+        elif len(ends) > 2:
+            raise ScheduleError(f"too many hyphens: {part}")
+    step = 1
+    if len(steps) == 1:
+        step = _number(steps[0], None)
+        if len(ends) == 1:
+            last = high
+    elif steps:
+        raise ScheduleError(f"too many slashes: {part}")
+    if first < low:
+        raise ScheduleError(f"beginning of range ({first}) below minimum ({low}): {part}")
+    if last > high:
+        raise ScheduleError(f"end of range ({last}) above maximum ({high}): {part}")
+    if first > last:
+        raise ScheduleError(f"beginning of range ({first}) beyond end of range ({last}): {part}")
+    if step == 0:
+        raise ScheduleError(f"step of range should be a positive number: {part}")
+    return set(range(first, last + 1, step))
+
+
+def _number(text: str, names: list[str] | None) -> int:
     if names and text.lower() in names:
         return names.index(text.lower()) + (1 if names is _MONTHS else 0)
-    if not text.isdigit() or not text.isascii():
-        raise ScheduleError(f"failed to parse int from {text!r}")
-    number = int(text)
-    if not low <= number <= high:
-        raise ScheduleError(f"value {number} outside of {low}…{high}")
-    return number
+    if not text.isdigit() or not text.isascii() or len(text) > 18:
+        why = f'strconv.Atoi: parsing "{text}": invalid syntax'
+        raise ScheduleError(f"failed to parse int from {text}: {why}")
+    return int(text)

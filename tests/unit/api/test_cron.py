@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grappe.controllers.cronjob.schedule import ScheduleError, parse
+from grappe.api.cron import ScheduleError, parse
 
 
 def moment(text: str) -> float:
@@ -20,7 +20,7 @@ def moment(text: str) -> float:
         ("30 9-17/4 * * mon-fri", "2026-01-02 18:00", "2026-01-05 09:30"),
         ("0 0 29 feb *", "2026-01-01 00:00", "2028-02-29 00:00"),
         ("0 0 13 * 5", "2026-01-10 00:00", "2026-01-13 00:00"),
-        ("0 0 1 1 7", "2026-01-01 00:00", "2026-01-04 00:00"),
+        ("0 0 1 1 0", "2026-01-01 00:00", "2026-01-04 00:00"),
         ("@hourly", "2026-01-01 00:00", "2026-01-01 01:00"),
         ("@weekly", "2026-01-01 00:00", "2026-01-04 00:00"),
         ("@every 1h30m", "2026-01-01 00:00", "2026-01-01 01:30"),
@@ -51,6 +51,10 @@ def test_a_day_that_never_comes() -> None:
         "* * 0 * *",
         "a * * * *",
         "5-1 * * * *",
+        "* * * * 7",
+        "1-2-3 * * * *",
+        "*/2/2 * * * *",
+        "@fortnightly",
         "*/0 * * * *",
         "@every x",
     ],
