@@ -6,6 +6,7 @@ from grappe.apiserver.auth.authenticator import Authenticator
 from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.impersonation import impersonate, impersonates
 from grappe.apiserver.auth.jwt import SigningKey
+from grappe.apiserver.auth.node.authorizer import NodeAuthorizer
 from grappe.apiserver.auth.rbac.aggregation import Aggregation
 from grappe.apiserver.auth.rbac.evaluator import RbacEvaluator
 from grappe.apiserver.auth.rbac.index import RbacIndex
@@ -30,7 +31,7 @@ class Access:
         self.rbac = RbacIndex()
         self._aggregation = Aggregation(self.rbac, store)
         self.evaluator = RbacEvaluator(self.rbac)
-        self.authorizer = Authorizer(self.evaluator)
+        self.authorizer = Authorizer(NodeAuthorizer(store), self.evaluator)
         self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
         self._token_secrets = TokenSecrets(store, self.tokens)
         self.reviews = Reviews(self.authorizer, self.tokens)

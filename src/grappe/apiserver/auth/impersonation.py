@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from grappe.api.errors import bad_request
-from grappe.apiserver.auth.authorizer import Action, Authorizer, forbidden
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer, forbidden
 from grappe.apiserver.auth.names import (
     ANONYMOUS,
     AUTHENTICATED,
@@ -50,7 +51,7 @@ def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) 
         return user
     for action in _needed(name, groups, uid, extra):
         if not authorizer.allows(user, action):
-            raise forbidden(user, action, [])
+            raise forbidden(user, action)
     return User(name, _groups(name, groups), uid, extra)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from grappe.api import Object
 from grappe.api.errors import ApiError, Cause, bad_request, invalid
-from grappe.apiserver.auth.authorizer import Action, Authorizer
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.rbac.rules import Rule
 from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
@@ -82,8 +83,7 @@ class Reviews:
         if status["allowed"]:
             reason = self._authorizer.reason(user, action)
         else:
-            reason = self._authorizer.evaluation_error(user, action.namespace)
-            reason = f"RBAC: {reason}" if reason else ""
+            reason = self._authorizer.refusal_reason(user, action)
         if reason:
             status["reason"] = reason
         return status
@@ -100,11 +100,12 @@ class Reviews:
                 for rule in rules
                 if rule.paths
             ],
-            "incomplete": False,
         }
+        unlisted = self._authorizer.unlisted(user)
+        status["incomplete"] = bool(unlisted)
         missing = self._authorizer.evaluation_error(user, asked)
-        if missing:
-            status["evaluationError"] = missing
+        if missing or unlisted:
+            status["evaluationError"] = ", ".join(filter(None, (unlisted, missing)))
         return status
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from grappe.api import Object
-from grappe.apiserver.auth.node_rules import NODE_RULES
+from grappe.apiserver.auth.node.rules import NODE_RULES
 from grappe.apiserver.auth.rbac.role_tables import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from grappe.apiserver.auth.names import (
     AUTHENTICATED,
     MASTERS,
-    NODES,
+    NODE_NETWORK,
     PLATFORM,
     SERVICE_ACCOUNTS,
     UNAUTHENTICATED,
@@ -282,7 +282,7 @@ system:controller:ttl-controller
 CLUSTER_ROLE_BINDINGS = f"""
 cluster-admin cluster-admin g:{MASTERS}
 grappe:platform cluster-admin g:{PLATFORM}
-grappe:node-network grappe:node-network g:{NODES}
+grappe:node-network grappe:node-network g:{NODE_NETWORK}
 system:basic-user system:basic-user g:{AUTHENTICATED}
 system:discovery system:discovery g:{AUTHENTICATED}
 system:public-info-viewer system:public-info-viewer g:{AUTHENTICATED} g:{UNAUTHENTICATED}
