@@ -17,7 +17,9 @@ from grappe.apiserver.admission.webhooks.configurations import Conditions
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
 from grappe.apiserver.auth.access import Access
+from grappe.apiserver.auth.certificates.approver import Approver
 from grappe.apiserver.auth.certificates.signer import Signer
+from grappe.apiserver.auth.oidc.config import load as load_authentication
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import Keeper, bootstrap
 from grappe.apiserver.crd.custom_resources import CustomResources
@@ -39,7 +41,7 @@ from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
-from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.interface import NotYet, RequestInfo
 from grappe.apiserver.registry.routing import opens_a_shell, parse
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
@@ -65,8 +67,14 @@ class ApiServer:
         self._started = False
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
-        self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
+        self._access = Access(
+            store,
+            clock,
+            self.pki.service_account_key.read_bytes(),
+            load_authentication(config.authentication_file),
+        )
         self._signer = Signer(store, clock, self._ca)
+        self._approver = Approver(store, self._access.authorizer)
         ids = RandomIds()
         self._caller = Caller()
         webhooks = Webhooks(self._caller, Services(store))
@@ -110,7 +118,7 @@ class ApiServer:
                 clock=clock,
                 catalog=self._catalog,
                 admission=self._admission,
-                strategies=Strategies(self._allocators),
+                strategies=Strategies(self._allocators, clock),
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=lambda: kubelet_client_context(self.pki),
@@ -135,6 +143,7 @@ class ApiServer:
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._signer.start(loopback)
+        self._approver.start(loopback)
         self._quotas.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
         self._expiry = asyncio.create_task(
@@ -158,6 +167,7 @@ class ApiServer:
             self._expiry.cancel()
         if self._keeper is not None:
             await self._keeper.stop()
+        await self._approver.stop()
         await self._signer.stop()
         await self._quotas.stop()
         await self._policies.stop()
@@ -194,7 +204,10 @@ class ApiServer:
         return answer
 
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
-        user = request.user or self._access.authenticate(request)
+        try:
+            user = request.user or self._access.authenticate(request)
+        except NotYet as later:
+            return self._answer_later(request, info, later)
         self._access.authorize(user, info)
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
@@ -209,6 +222,11 @@ class ApiServer:
         if found is not None:
             return found
         raise path_not_found()
+
+    async def _answer_later(self, request: Request, info: RequestInfo, later: NotYet) -> Answer:
+        await later.ready
+        answer = self._answer(request, info)
+        return await answer if isinstance(answer, Awaitable) else answer
 
 
 def _code(answer: Answer) -> int:

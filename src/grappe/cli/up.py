@@ -33,9 +33,21 @@ from grappe.cli.output import step
     metavar="N",
     help="N simulated nodes: no containers, no root needed.",
 )
+@click.option(
+    "--authentication-config",
+    "authentication",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Whose tokens are accepted besides the cluster's own: an AuthenticationConfiguration, "
+    "kept in the cluster from then on.",
+)
 @click.option("--foreground", is_flag=True, help="Stay, and stop the cluster on Ctrl-C.")
 def command(
-    name: str, data_dir: Path | None, port: int | None, simulate: int | None, foreground: bool
+    name: str,
+    data_dir: Path | None,
+    port: int | None,
+    simulate: int | None,
+    authentication: Path | None,
+    foreground: bool,
 ) -> None:
     """Start a cluster, or continue one.
 
@@ -46,19 +58,23 @@ def command(
 
     started = time.monotonic()
     cluster.check_name(name)
+    if authentication:
+        cluster.check_authentication(authentication)
     known = cluster.exists(name)
     if known:
         config = cluster.load(name)
         if data_dir and data_dir.resolve() != config.data_dir.resolve():
             raise click.UsageError(f"cluster {name!r} lives in {config.data_dir}")
         if supervisor.running(config):
-            _refuse_changes(config, port, simulate)
+            _refuse_changes(config, port, simulate, authentication)
             _wait_until_ready(config)
             _farewell(config, started, "is already up")
             return
         config = cluster.settle(config, port, simulate)
     else:
         config = cluster.create(name, data_dir, port, _nodes(simulate))
+    if authentication:
+        cluster.keep_authentication(config, authentication)
     if not config.simulate:
         _require_real_node()
     if foreground:
@@ -73,10 +89,15 @@ def command(
     _farewell(config, started, "is up")
 
 
-def _refuse_changes(config: ClusterConfig, port: int | None, simulate: int | None) -> None:
+def _refuse_changes(
+    config: ClusterConfig, port: int | None, simulate: int | None, authentication: Path | None
+) -> None:
     """A running cluster keeps its port and nodes; whoever asks for others is told."""
     asked = [f"port {port}"] if port not in (None, 0, config.port) else []
     asked += [f"{simulate} simulated nodes"] if simulate not in (None, config.simulate) else []
+    kept = config.authentication_file
+    if authentication and not (kept.exists() and kept.read_bytes() == authentication.read_bytes()):
+        asked.append(f"what {authentication} says")
     if asked:
         raise UserError(
             f"cluster {config.name!r} runs already, without {' and '.join(asked)}",

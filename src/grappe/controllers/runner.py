@@ -8,12 +8,15 @@ from collections.abc import Callable
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
 from grappe.controllers import (
+    bootstrapsigner,
+    csrcleaner,
     disruption,
     endpointslicemirroring,
     podgc,
     rootca,
     serviceaccount,
     tainteviction,
+    tokencleaner,
     ttlafterfinished,
 )
 from grappe.controllers.context import Context
@@ -33,7 +36,9 @@ from grappe.controllers.statefulset import controller as statefulset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
+    bootstrapsigner.build,
     cronjob.build,
+    csrcleaner.build,
     daemonset.build,
     deployment.build,
     disruption.build,
@@ -51,6 +56,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     serviceaccount.build,
     statefulset.build,
     tainteviction.build,
+    tokencleaner.build,
     ttlafterfinished.build,
 )
 

@@ -14,9 +14,10 @@ from grappe.api import Object
 from grappe.api.errors import ApiError, Cause, bad_request, invalid
 from grappe.apiserver.auth.action import Action
 from grappe.apiserver.auth.authorizer import Authorizer
+from grappe.apiserver.auth.bearer import BearerTokens
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.rbac.rules import Rule
-from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
+from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES
 from grappe.apiserver.http.messages import User
 
 _AUTHORIZATION = "authorization.k8s.io"
@@ -25,7 +26,7 @@ _AUTHORIZATION = "authorization.k8s.io"
 class Reviews:
     """Answers the six kinds of review."""
 
-    def __init__(self, authorizer: Authorizer, tokens: ServiceAccountTokens) -> None:
+    def __init__(self, authorizer: Authorizer, tokens: BearerTokens) -> None:
         self._authorizer = authorizer
         self._tokens = tokens
         self._kinds: dict[str, Callable[[Object, User, str], Object]] = {
