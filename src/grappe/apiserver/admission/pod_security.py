@@ -14,7 +14,7 @@ from grappe.api.errors import Cause
 from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
-from grappe.apiserver.admission.plugin import Plugin, refuse
+from grappe.apiserver.admission.plugin import Plugin, annotate, refuse
 from grappe.apiserver.admission.pod_security_checks import LEVELS, Level, violations
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
@@ -38,13 +38,17 @@ class Policy(NamedTuple):
     level: Level
     version: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.level}:{self.version}"
+
     def __str__(self) -> str:
-        return f'"{self.level}:{self.version}"'
+        return f'"{self.name}"'
 
 
 def policy(labels: dict[str, str], mode: str) -> Policy:
-    """What the labels of a namespace say for `mode` (enforce, warn); an unknown level counts as
-    the strictest one, so that a slip of the pen does not open the door."""
+    """What the labels of a namespace say for `mode` (enforce, audit, warn); an unknown level
+    counts as the strictest one, so that a slip of the pen does not open the door."""
     level = labels.get(_PREFIX + mode, "privileged")
     known: Level = next((known for known in LEVELS if known == level), "restricted")
     return Policy(known, labels.get(f"{_PREFIX}{mode}-version", "latest"))
@@ -94,7 +98,12 @@ class PodSecurity(Plugin):
             pod = obj
         else:
             pod = _template(obj)
-        self._warn(request, policy(labels, "warn"), pod)
+        told = _told(policy(labels, "audit"), pod)
+        if told:
+            annotate(request, f"{_PREFIX}audit-violations", told)
+        told = _told(policy(labels, "warn"), pod)
+        if told:
+            request.warnings.append(told)
 
     def _namespace(self, request: AdmissionRequest) -> None:
         labels = _labels_of(request.obj)
@@ -133,15 +142,16 @@ class PodSecurity(Plugin):
     @staticmethod
     def _enforce(request: AdmissionRequest, wanted: Policy) -> None:
         pod = request.obj or {}
+        annotate(request, f"{_PREFIX}enforce-policy", wanted.name)
         wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
         if wrong:
             raise refuse(request, f"violates PodSecurity {wanted}: {', '.join(wrong)}")
 
-    @staticmethod
-    def _warn(request: AdmissionRequest, wanted: Policy, pod: Object) -> None:
-        wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
-        if wrong:
-            request.warnings.append(f"would violate PodSecurity {wanted}: {', '.join(wrong)}")
+
+def _told(wanted: Policy, pod: Object) -> str:
+    """What auditors and clients are told of a pod; empty when it keeps to the policy."""
+    wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
+    return f"would violate PodSecurity {wanted}: {', '.join(wrong)}" if wrong else ""
 
 
 def _labels_of(obj: Object | None) -> dict[str, str]:
