@@ -75,7 +75,7 @@ async def test_a_quota_holds_at_updates_too(cluster: TestCluster) -> None:
     bound = {"status": {"phase": "Bound"}}
     await client.patch(CLAIMS, "data", bound, "default", subresource="status")
     await client.patch(CLAIMS, "data", grown("3Gi"), "default")
-    with pytest.raises(ApiError, match="exceeded quota: q, requested: requests.storage=1Gi"):
+    with pytest.raises(ApiError, match=r"exceeded quota: q, requested: requests\.storage=1Gi"):
         await client.patch(CLAIMS, "data", grown("4Gi"), "default")
     services = "/api/v1/namespaces/default/services"
     await ask(
