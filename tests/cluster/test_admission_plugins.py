@@ -10,14 +10,11 @@ import pytest
 from grappe.api.errors import ApiError
 from grappe.api.resources import (
     NAMESPACES,
-    NODES,
     PODS,
     SECRETS,
-    SERVICE_ACCOUNTS,
     Resource,
     builtin_kind,
 )
-from grappe.apiserver.http.messages import User
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask, pod
 
@@ -356,35 +353,3 @@ async def test_labels_of_a_namespace_are_checked_and_its_pods_told(cluster: Test
     assert reply.status == 200
     warnings = [value for name, value in reply.headers.items() if name.lower() == "warning"]
     assert any("a (and 1 other pod): host namespaces" in warning for warning in warnings)
-
-
-# -- NodeRestriction -------------------------------------------------------------------------------
-async def test_a_node_touches_only_itself_and_its_pods(cluster: TestCluster) -> None:
-    node = cluster.client_of(User("system:node:n1", ("system:nodes", "system:authenticated")))
-    await node.create(NODES, {"metadata": {"name": "n1"}})
-    with pytest.raises(ApiError, match='node "n1" is not allowed to modify node "n2"'):
-        await node.create(NODES, {"metadata": {"name": "n2"}})
-    mine = await cluster.client.create(PODS, pod("mine", nodeName="n1"), "default")
-    other = await cluster.client.create(PODS, pod("other", nodeName="n2"), "default")
-    status = {"status": {"phase": "Running"}}
-    await node.patch(PODS, "mine", status, "default", subresource="status")
-    with pytest.raises(ApiError, match="can only update status for pods"):
-        await node.patch(PODS, "other", status, "default", subresource="status")
-
-    async def token(of: dict[str, Any]) -> Any:
-        reference = {
-            "kind": "Pod",
-            "apiVersion": "v1",
-            **{k: of["metadata"][k] for k in ("name", "uid")},
-        }
-        request = {"spec": {"boundObjectRef": reference}}
-        return await node.create(
-            SERVICE_ACCOUNTS, request, "default", name="default", subresource="token"
-        )
-
-    assert (await token(mine))["status"]["token"]
-    with pytest.raises(ApiError, match="scheduled on a different node"):
-        await token(other)
-    with pytest.raises(ApiError) as error:
-        await node.delete(NODES, "n1")
-    assert error.value.code == 403

@@ -11,6 +11,7 @@ import pytest
 from grappe.api.resources import BUILTIN, Resource
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask
+from tests.cluster.test_auth_certificates import asking
 
 MERGE = {"content-type": "application/merge-patch+json"}
 STRATEGIC = {"content-type": "application/strategic-merge-patch+json"}
@@ -91,9 +92,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
     "horizontalpodautoscalers": {"spec": {"maxReplicas": 3, "scaleTargetRef": SCALED}},
     "cronjobs": {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": ENDS}}}},
     "jobs": {"spec": {"template": ENDS}},
-    "certificatesigningrequests": {
-        "spec": {"request": "Zm9v", "signerName": "example.com/x", "usages": ["client auth"]}
-    },
+    "certificatesigningrequests": {"spec": asking("x", signerName="example.com/x")[0]["spec"]},
     "leases": {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 10}},
     "endpointslices": {"addressType": "IPv4", "endpoints": [], "ports": []},
     "flowschemas": {

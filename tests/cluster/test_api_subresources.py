@@ -8,6 +8,7 @@ import pytest
 
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import DEPLOYMENTS, PODS, ask, deployment, pod
+from tests.cluster.test_auth_certificates import asking
 
 MERGE = {"content-type": "application/merge-patch+json"}
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
@@ -145,7 +146,7 @@ async def test_a_service_account_gets_tokens_the_server_believes(cluster: TestCl
 async def test_approval_changes_only_the_verdict(cluster: TestCluster) -> None:
     sent = {
         "metadata": {"name": "a"},
-        "spec": {"request": "Zm9v", "signerName": "example.com/x", "usages": ["client auth"]},
+        "spec": asking("x", signerName="example.com/x")[0]["spec"],
     }
     made = (await ask(cluster, "POST", REQUESTS, sent)).body
     assert made["spec"]["username"] == "admin"

@@ -67,7 +67,7 @@ async def test_what_a_signer_does_not_sign_fails_with_the_reason(cluster: TestCl
     await admin("wait", "--for=condition=Failed", "csr/jane", "--timeout=20s")
     message = 'jsonpath={.status.conditions[?(@.type=="Failed")].message}'
     told = await admin("get", "csr", "jane", "-o", message)
-    assert told == 'usages did not include "client auth"'
+    assert told == "invalid usage for client certificate: server auth"
 
 
 async def test_a_denied_request_stays_without_a_certificate(cluster: TestCluster) -> None:

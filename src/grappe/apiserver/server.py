@@ -16,8 +16,10 @@ from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
 from grappe.apiserver.audit import AuditLog, Auditor, load_policy
 from grappe.apiserver.auth.access import Access
-from grappe.apiserver.auth.authorizer import Action
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.certificates.approver import Approver
 from grappe.apiserver.auth.certificates.signer import Signer
+from grappe.apiserver.auth.oidc.config import load as load_authentication
 from grappe.apiserver.auth.service_accounts import ISSUER
 from grappe.apiserver.bootstrap import Keeper, bootstrap
 from grappe.apiserver.crd.custom_resources import CustomResources
@@ -46,7 +48,7 @@ from grappe.apiserver.registry.backend import Backend
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
-from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.interface import NotYet, RequestInfo
 from grappe.apiserver.registry.routing import opens_a_shell
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
@@ -81,8 +83,14 @@ class ApiServer:
         self._stopping = False
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
-        self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
+        self._access = Access(
+            store,
+            clock,
+            self.pki.service_account_key.read_bytes(),
+            load_authentication(config.authentication_file),
+        )
         self._signer = Signer(store, clock, self._ca)
+        self._approver = Approver(store, self._access.authorizer)
         ids = RandomIds()
         self._caller = Caller()
         webhooks = Webhooks(self._caller, Services(store))
@@ -149,7 +157,7 @@ class ApiServer:
                 clock=clock,
                 catalog=self._catalog,
                 admission=self._admission,
-                strategies=Strategies(self._allocators),
+                strategies=Strategies(self._allocators, clock),
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=lambda: kubelet_client_context(self.pki),
@@ -178,6 +186,7 @@ class ApiServer:
         self._keeper.start()
         self._flows.start()
         self._signer.start(loopback)
+        self._approver.start(loopback)
         self._quotas.start(loopback)
         self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
         self._expiry = asyncio.create_task(
@@ -207,6 +216,7 @@ class ApiServer:
         if self._keeper is not None:
             await self._keeper.stop()
         self._flows.stop()
+        await self._approver.stop()
         await self._signer.stop()
         await self._quotas.stop()
         await self._policies.stop()
@@ -218,7 +228,10 @@ class ApiServer:
         self._auditor.close()
 
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
-        user = request.user = request.user or self._access.authenticate(request)
+        try:
+            user = request.user = request.user or self._access.authenticate(request)
+        except NotYet as later:
+            return self._answer_later(request, info, later)
         request.decision = "forbid"
         self._access.authorize(user, info)
         if opens_a_shell(info):
@@ -247,3 +260,8 @@ class ApiServer:
         finally:
             if level is not None:
                 self._flows.leave(level)
+
+    async def _answer_later(self, request: Request, info: RequestInfo, later: NotYet) -> Answer:
+        await later.ready
+        answer = self._answer(request, info)
+        return await answer if isinstance(answer, Awaitable) else answer

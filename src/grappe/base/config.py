@@ -87,6 +87,11 @@ class ClusterConfig:
         return self.data_dir / "state.db"
 
     @property
+    def authentication_file(self) -> Path:
+        """The AuthenticationConfiguration of other token issuers; absent: there are none."""
+        return self.data_dir / "authentication.yaml"
+
+    @property
     def pki_dir(self) -> Path:
         return self.data_dir / "pki"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -39,6 +40,14 @@ from grappe.cli.output import step
     metavar="FILE",
     help="What the audit log tells, an audit.k8s.io/v1 Policy; the cluster keeps it.",
 )
+@click.option(
+    "--authentication-config",
+    "authentication",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Whose tokens are accepted besides the cluster's own: an AuthenticationConfiguration, "
+    "kept in the cluster from then on.",
+)
 @click.option("--foreground", is_flag=True, help="Stay, and stop the cluster on Ctrl-C.")
 def command(
     name: str,
@@ -46,6 +55,7 @@ def command(
     port: int | None,
     simulate: int | None,
     audit_policy: Path | None,
+    authentication: Path | None,
     foreground: bool,
 ) -> None:
     """Start a cluster, or continue one.
@@ -59,13 +69,19 @@ def command(
     cluster.check_name(name)
     if audit_policy:
         cluster.check_audit_policy(audit_policy)
+    if authentication:
+        cluster.check_authentication(authentication)
     known = cluster.exists(name)
     if known:
         config = cluster.load(name)
         if data_dir and data_dir.resolve() != config.data_dir.resolve():
             raise click.UsageError(f"cluster {name!r} lives in {config.data_dir}")
         if supervisor.running(config):
-            _refuse_changes(config, port, simulate, audit_policy)
+            given = {
+                f"the audit policy {audit_policy}": (audit_policy, config.audit_policy),
+                f"what {authentication} says": (authentication, config.authentication_file),
+            }
+            _refuse_changes(config, port, simulate, given)
             _wait_until_ready(config)
             _farewell(config, started, "is already up")
             return
@@ -74,6 +90,8 @@ def command(
         config = cluster.create(name, data_dir, port, _nodes(simulate))
     if audit_policy:
         cluster.keep_audit_policy(config, audit_policy)
+    if authentication:
+        cluster.keep_authentication(config, authentication)
     if not config.simulate:
         _require_real_node()
     if foreground:
@@ -89,14 +107,18 @@ def command(
 
 
 def _refuse_changes(
-    config: ClusterConfig, port: int | None, simulate: int | None, audit_policy: Path | None
+    config: ClusterConfig,
+    port: int | None,
+    simulate: int | None,
+    given: Mapping[str, tuple[Path | None, Path]],
 ) -> None:
-    """A running cluster keeps its port, nodes and policy; whoever asks for others is told."""
+    """A running cluster keeps its port, nodes and files; whoever asks for others is told. `given`
+    is what a file is called → the file given, the file kept."""
     asked = [f"port {port}"] if port not in (None, 0, config.port) else []
     asked += [f"{simulate} simulated nodes"] if simulate not in (None, config.simulate) else []
-    kept = config.audit_policy
-    if audit_policy and not (kept.exists() and kept.read_bytes() == audit_policy.read_bytes()):
-        asked.append(f"the audit policy {audit_policy}")
+    for told, (file, kept) in given.items():
+        if file and not (kept.exists() and kept.read_bytes() == file.read_bytes()):
+            asked.append(told)
     if asked:
         raise UserError(
             f"cluster {config.name!r} runs already, without {' and '.join(asked)}",

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from grappe.base.clock import Clock, SystemClock
 from grappe.client.interface import Client
 from grappe.controllers import (
+    bootstrapsigner,
+    csrcleaner,
     disruption,
     endpointslicemirroring,
+    inuse,
     podgc,
     rootca,
     serviceaccount,
     tainteviction,
+    tokencleaner,
     ttlafterfinished,
 )
 from grappe.controllers.context import Context
@@ -33,7 +37,9 @@ from grappe.controllers.statefulset import controller as statefulset
 from grappe.reconcile import Controller
 
 BUILDERS: tuple[Callable[[Context], Controller], ...] = (
+    bootstrapsigner.build,
     cronjob.build,
+    csrcleaner.build,
     daemonset.build,
     deployment.build,
     disruption.build,
@@ -41,6 +47,8 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     endpointslice.build,
     endpointslicemirroring.build,
     garbagecollector.build,
+    inuse.build_claims,
+    inuse.build_volumes,
     job.build,
     namespace.build,
     nodelifecycle.build,
@@ -51,6 +59,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     serviceaccount.build,
     statefulset.build,
     tainteviction.build,
+    tokencleaner.build,
     ttlafterfinished.build,
 )
 

@@ -7,7 +7,8 @@ from base64 import b64decode
 
 from grappe.api import Object
 from grappe.apiserver.admission.plugin import Plugin, refuse
-from grappe.apiserver.auth.authorizer import Action, Authorizer
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.certificates.rules import CLIENT
 from grappe.apiserver.auth.certificates.signer import REQUESTS
 from grappe.apiserver.auth.names import MASTERS

@@ -12,8 +12,10 @@ from grappe.apiserver.admission.limit_ranger import LimitRanger
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from grappe.apiserver.admission.node_restriction import NodeRestriction
+from grappe.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.priority import Priority
 from grappe.apiserver.admission.quota_counter import QuotaCounter
@@ -21,6 +23,9 @@ from grappe.apiserver.admission.rbac_escalation import RbacEscalation
 from grappe.apiserver.admission.resource_quota import ResourceQuota
 from grappe.apiserver.admission.runtime_class import RuntimeClass
 from grappe.apiserver.admission.service_account import ServiceAccount
+from grappe.apiserver.admission.storage_object_in_use_protection import (
+    StorageObjectInUseProtection,
+)
 from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.auth.access import Access
@@ -47,9 +52,12 @@ def default_plugins(
         Priority(live),
         DefaultTolerationSeconds(),
         DefaultStorageClass(live),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(live),
         RuntimeClass(live),
         CertificateApproval(access.authorizer),
         DefaultIngressClass(live),
+        PodTopologyLabels(live),
         RbacEscalation(live, access.authorizer, access.rbac),
         policies.mutating,
         webhooks.mutating,

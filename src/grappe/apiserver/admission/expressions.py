@@ -13,7 +13,7 @@ from grappe.api.cel.functions.authorizer import (
     Decision,
     ResourceCheck,
 )
-from grappe.apiserver.auth.authorizer import Action
+from grappe.apiserver.auth.action import Action
 from grappe.apiserver.auth.authorizer import Authorizer as Rules
 from grappe.apiserver.auth.names import (
     AUTHENTICATED,

@@ -38,8 +38,12 @@ class Policy(NamedTuple):
     level: Level
     version: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.level}:{self.version}"
+
     def __str__(self) -> str:
-        return f'"{self.level}:{self.version}"'
+        return f'"{self.name}"'
 
 
 def policy(labels: dict[str, str], mode: str) -> Policy:
@@ -97,8 +101,12 @@ class PodSecurity(Plugin):
             pod = obj
         else:
             pod = _template(obj)
-            self._audit(request, policy(labels, "audit"), pod)
-        self._warn(request, policy(labels, "warn"), pod)
+        told = _told(policy(labels, "audit"), pod)
+        if told:
+            annotate(request, f"{_PREFIX}audit-violations", told)
+        told = _told(policy(labels, "warn"), pod)
+        if told:
+            request.warnings.append(told)
 
     def _namespace(self, request: AdmissionRequest) -> None:
         labels = _labels_of(request.obj)
@@ -137,22 +145,16 @@ class PodSecurity(Plugin):
     @staticmethod
     def _enforce(request: AdmissionRequest, wanted: Policy) -> None:
         pod = request.obj or {}
+        annotate(request, f"{_PREFIX}enforce-policy", wanted.name)
         wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
         if wrong:
             raise refuse(request, f"violates PodSecurity {wanted}: {', '.join(wrong)}")
 
-    @staticmethod
-    def _audit(request: AdmissionRequest, wanted: Policy, pod: Object) -> None:
-        wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
-        if wrong:
-            told = f"would violate PodSecurity {wanted}: {', '.join(wrong)}"
-            annotate(request, f"{_PREFIX}audit-violations", told)
 
-    @staticmethod
-    def _warn(request: AdmissionRequest, wanted: Policy, pod: Object) -> None:
-        wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
-        if wrong:
-            request.warnings.append(f"would violate PodSecurity {wanted}: {', '.join(wrong)}")
+def _told(wanted: Policy, pod: Object) -> str:
+    """What auditors and clients are told of a pod; empty when it keeps to the policy."""
+    wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
+    return f"would violate PodSecurity {wanted}: {', '.join(wrong)}" if wrong else ""
 
 
 def _labels_of(obj: Object | None) -> dict[str, str]:

@@ -102,31 +102,57 @@ def unspecified(spec: Object, hard: Object) -> Iterator[str]:
 
 
 class Facts(NamedTuple):
-    """What quotas need to know of an object. `scopes` and `priority_class` are a pod's."""
+    """What quotas need to know of an object. `scopes` and `priority_class` are a pod's,
+    `attributes_classes` a claim's; None of what is neither's."""
 
     used: Amounts
     scopes: frozenset[str] = frozenset()
     priority_class: str | None = None
+    attributes_classes: frozenset[str] | None = None
 
 
 def facts(resource: Resource, obj: Object) -> Facts:
     """All that quotas ask of `obj`, small enough to keep."""
     used = usage(resource, obj)
+    spec = obj.get("spec") or {}
+    if resource.bucket == PERSISTENT_VOLUME_CLAIMS.bucket:
+        return Facts(used, attributes_classes=_attributes_classes(obj))
     if resource.bucket != PODS.bucket:
         return Facts(used)
-    spec = obj.get("spec") or {}
     ends = spec.get("activeDeadlineSeconds") is not None
-    scopes = frozenset(
-        (
-            "Terminating" if ends else "NotTerminating",
-            "BestEffort" if _best_effort(spec) else "NotBestEffort",
-        )
+    scopes = {
+        "Terminating" if ends else "NotTerminating",
+        "BestEffort" if _best_effort(spec) else "NotBestEffort",
+    }
+    if _reaches_other_namespaces(spec.get("affinity") or {}):
+        scopes.add("CrossNamespacePodAffinity")
+    return Facts(used, frozenset(scopes), spec.get("priorityClassName") or "")
+
+
+def _attributes_classes(claim: Object) -> frozenset[str]:
+    """The classes a claim has, had, or is to have."""
+    status = claim.get("status") or {}
+    names = (
+        (claim.get("spec") or {}).get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
     )
-    return Facts(used, scopes, spec.get("priorityClassName") or "")
+    return frozenset(name for name in names if name)
+
+
+def _reaches_other_namespaces(affinity: Object) -> bool:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(kind) or {}
+        terms = list(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
+        for weighted in rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ():
+            terms.append(weighted.get("podAffinityTerm") or {})
+        if any(t.get("namespaces") or t.get("namespaceSelector") is not None for t in terms):
+            return True
+    return False
 
 
 def in_scope(quota: Object, found: Facts) -> bool:
-    """Whether a quota's scopes cover an object. Only pods have scopes here."""
+    """Whether a quota's scopes cover an object; what has no scopes is covered by none."""
     spec = quota.get("spec") or {}
     wanted = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
     wanted += (spec.get("scopeSelector") or {}).get("matchExpressions") or []
@@ -134,11 +160,18 @@ def in_scope(quota: Object, found: Facts) -> bool:
 
 
 def _matches(scope: Object, found: Facts) -> bool:
+    if scope.get("scopeName") == "VolumeAttributesClass":
+        names = found.attributes_classes
+        return names is not None and _any_expression(scope, names)
     if found.priority_class is None:
         return False
     if scope.get("scopeName") == "PriorityClass":
         return _expression(scope, found.priority_class)
     return scope.get("scopeName") in found.scopes
+
+
+def _any_expression(scope: Object, values: frozenset[str]) -> bool:
+    return any(_expression(scope, value) for value in values or ("",))
 
 
 def _expression(scope: Object, value: str) -> bool:

@@ -13,7 +13,8 @@ from grappe.api.errors import not_found
 from grappe.api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
-from grappe.apiserver.auth.authorizer import Action, Authorizer
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.names import MASTERS
 from grappe.apiserver.auth.rbac.escalation import compact, uncovered
 from grappe.apiserver.auth.rbac.index import RbacIndex

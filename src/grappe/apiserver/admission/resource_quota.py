@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.api.quantity import spell
-from grappe.api.resources import PODS
-from grappe.apiserver.admission.kinds import RESOURCE_QUOTAS
+from grappe.api.resources import PODS, SERVICES
+from grappe.apiserver.admission.kinds import PERSISTENT_VOLUME_CLAIMS, RESOURCE_QUOTAS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
 from grappe.apiserver.admission.pod_amounts import Amounts, amounts
@@ -13,11 +13,18 @@ from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_usage import Facts, facts, in_scope, unspecified
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
+_GROWING = frozenset(
+    ((PERSISTENT_VOLUME_CLAIMS.bucket, ""), (SERVICES.bucket, ""), (PODS.bucket, "resize"))
+)
+"""What may use more after an update, with the subresource that changes it."""
+
 
 class ResourceQuota(Plugin):
-    """Counts what is there at each create, so that a quota holds whatever its status says.
+    """Counts what is there at each create, and at updates by which an object uses more, so that a
+    quota holds whatever its status says.
 
     An admitted object counts from then on, although it is not stored yet.
+    https://kubernetes.io/docs/concepts/policy/resource-quotas/
     """
 
     def __init__(self, live: Live, counter: QuotaCounter) -> None:
@@ -25,6 +32,8 @@ class ResourceQuota(Plugin):
         self._counter = counter
 
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
+        if operation == "UPDATE":
+            return (bucket, subresource) in _GROWING
         return operation == "CREATE" and not subresource
 
     def validate(self, request: AdmissionRequest) -> None:
@@ -35,18 +44,23 @@ class ResourceQuota(Plugin):
         if not quotas:
             return
         wanted = facts(resource, request.obj or {})
-        counted = [self._check(request, quota, wanted) for quota in quotas]
-        if any(counted) and not request.dry_run:
+        before = facts(resource, request.old).used if request.old else {}
+        counted = [self._check(request, quota, wanted, before) for quota in quotas]
+        if any(counted) and not request.dry_run and not request.old:
             key = f"{request.namespace}/{request.name}"
             self._counter.admitted(resource.bucket, key, wanted)
 
-    def _check(self, request: AdmissionRequest, quota: Object, wanted: Facts) -> bool:
-        """Whether the quota counts the object; ApiError when it has no room for it."""
+    def _check(
+        self, request: AdmissionRequest, quota: Object, wanted: Facts, before: Amounts
+    ) -> bool:
+        """Whether the quota counts the object; ApiError when it has no room for what it uses
+        more than `before`."""
         resource, obj = request.served.resource, request.obj or {}
         name = quota["metadata"]["name"]
         limited = (quota.get("spec") or {}).get("hard") or {}
         hard = amounts(limited)
-        asked = {k: v for k, v in wanted.used.items() if k in hard and v}
+        more = {k: v - before.get(k, 0) for k, v in wanted.used.items() if k in hard}
+        asked = {k: v for k, v in more.items() if v > 0}
         if not in_scope(quota, wanted):
             return False
         if resource.bucket == PODS.bucket:

@@ -10,6 +10,7 @@ from grappe.api import Object
 from grappe.api.resources import PODS, SERVICE_ACCOUNTS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
+from grappe.apiserver.auth.node.references import of_pod
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 from grappe.store.interface import Event
 
@@ -18,6 +19,11 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607  # the odd seven lets an API server tell tokens of pods from others
 _MIRROR = "kubernetes.io/config.mirror"
+_NOT_FOR_MIRRORS = (
+    ("serviceaccounts", "service accounts"),
+    ("secrets", "secrets"),
+    ("configmaps", "configmaps"),
+)
 _PATIENCE = 1.0  # seconds a pod waits for the default account of a new namespace
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -35,8 +41,7 @@ class ServiceAccount(Plugin):
         pod = request.obj or {}
         spec = pod["spec"]
         if _MIRROR in (pod["metadata"].get("annotations") or {}):
-            if spec.get("serviceAccountName"):
-                raise refuse(request, "a mirror pod may not reference service accounts")
+            _check_mirror(request, pod)
             return None
         name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
@@ -74,6 +79,18 @@ class ServiceAccount(Plugin):
             pass
         finally:
             watch.cancel()
+
+
+def _check_mirror(request: AdmissionRequest, pod: Object) -> None:
+    """A pod of a node's own files has no business with the cluster's secrets."""
+    found = {plural for plural, _ in of_pod(pod)}
+    for plural, what in _NOT_FOR_MIRRORS:
+        if plural in found:
+            raise refuse(request, f"a mirror pod may not reference {what}")
+    for volume in pod["spec"].get("volumes") or ():
+        sources = (volume.get("projected") or {}).get("sources") or ()
+        if any("serviceAccountToken" in source for source in sources):
+            raise refuse(request, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
 def _missing(request: AdmissionRequest, name: str) -> Exception:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from grappe.apiserver.auth.authenticator import Authenticator
 from grappe.apiserver.auth.authorizer import Authorizer
+from grappe.apiserver.auth.bearer import BearerTokens
+from grappe.apiserver.auth.bootstrap_tokens import BootstrapTokens
 from grappe.apiserver.auth.impersonation import impersonate, impersonates
 from grappe.apiserver.auth.jwt import SigningKey
+from grappe.apiserver.auth.node.authorizer import NodeAuthorizer
+from grappe.apiserver.auth.oidc.config import Authentication
+from grappe.apiserver.auth.oidc.issuers import Issuers
 from grappe.apiserver.auth.rbac.aggregation import Aggregation
 from grappe.apiserver.auth.rbac.evaluator import RbacEvaluator
 from grappe.apiserver.auth.rbac.index import RbacIndex
@@ -24,18 +29,26 @@ class Access:
     """The registry's Authentication and Authorization, and the answers to reviews and token
     requests. `start` before the first request: it reads roles and bindings."""
 
-    def __init__(self, store: Store, clock: Clock, signing_key: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        signing_key: bytes,
+        authentication: Authentication = Authentication(),  # noqa: B008 - immutable
+    ) -> None:
         """`signing_key` is the PEM of the cluster's service-account key."""
         self._store = store
         self.rbac = RbacIndex()
         self._aggregation = Aggregation(self.rbac, store)
         self.evaluator = RbacEvaluator(self.rbac)
-        self.authorizer = Authorizer(self.evaluator)
+        self.authorizer = Authorizer(NodeAuthorizer(store), self.evaluator)
         self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
         self._token_secrets = TokenSecrets(store, self.tokens)
-        self.reviews = Reviews(self.authorizer, self.tokens)
+        self._issuers = Issuers(authentication.issuers, clock)
+        bearer = BearerTokens(self.tokens, BootstrapTokens(store, clock), self._issuers)
+        self.reviews = Reviews(self.authorizer, bearer)
         self.token_requests = TokenRequests(store, self.tokens)
-        self._authenticator = Authenticator(self.tokens)
+        self._authenticator = Authenticator(bearer, authentication.anonymous)
 
     def start(self) -> None:
         self.rbac.start(self._store)
@@ -43,17 +56,19 @@ class Access:
     def settle(self, loopback: Loopback, ca: bytes) -> None:
         """From now on write the rules of aggregated ClusterRoles, and fill token Secrets; `ca`
         is the PEM of the cluster's CA."""
+        self._issuers.start()
         self._aggregation.start(loopback)
         self._token_secrets.start(loopback, ca)
 
     async def stop(self) -> None:
+        await self._issuers.stop()
         await self._token_secrets.stop()
         await self._aggregation.stop()
         self.rbac.stop()
 
     def authenticate(self, request: Request) -> User:
         """Who asks, or who they asked to be; ApiError 401, or 403 for an impersonation that is
-        not allowed."""
+        not allowed. NotYet when an issuer's keys are needed first."""
         user = self._authenticator.authenticate(request)
         if impersonates(request.headers):
             request.impersonator = user

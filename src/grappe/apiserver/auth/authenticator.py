@@ -13,9 +13,10 @@ import binascii
 import logging
 
 from grappe.api.errors import unauthorized
+from grappe.apiserver.auth.bearer import BearerTokens
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.names import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
-from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
+from grappe.apiserver.auth.oidc.config import Anonymous
 from grappe.apiserver.http.messages import Request, User
 
 log = logging.getLogger("grappe.apiserver.auth")
@@ -28,19 +29,23 @@ _WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."
 class Authenticator:
     """Turns a request's credentials into a User; the first kind that is there and good wins."""
 
-    def __init__(self, tokens: ServiceAccountTokens) -> None:
+    def __init__(self, tokens: BearerTokens, anonymous: Anonymous) -> None:
         self._tokens = tokens
+        self._anonymous = anonymous
         self._certified: dict[tuple[str, tuple[str, ...]], User] = {}
 
     def authenticate(self, request: Request) -> User:
-        """Who asks. A request made in-process brings its user. ApiError 401 for bad credentials."""
+        """Who asks. A request made in-process brings its user. ApiError 401 for bad credentials;
+        NotYet."""
         if request.user is not None:
             return request.user
         if request.certificate is not None and request.certificate[0]:
             return self._of_certificate(request.certificate)
         token = bearer_token(request)
         if not token:
-            return ANONYMOUS_USER
+            if self._anonymous.admits(request.path):
+                return ANONYMOUS_USER
+            raise unauthorized()
         try:
             return self._tokens.verify(token)[0]
         except TokenError as error:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from grappe.api.errors import bad_request
-from grappe.apiserver.auth.authorizer import Action, Authorizer, forbidden
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer, forbidden
 from grappe.apiserver.auth.names import (
     ANONYMOUS,
     AUTHENTICATED,
@@ -32,10 +33,11 @@ def impersonates(headers: Mapping[str, str]) -> bool:
 
 def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) -> User:
     """The user the request asks to be; ApiError 403 unless `user` may, 400 for headers that
-    make no sense. Several groups come as one header, separated by commas."""
-    name = headers.get(_USER, "")
+    make no sense. The values of a repeated header are lines of one (http/reader.py): a group's
+    name may have commas in it."""
+    name = "".join(_values(headers.get(_USER, ""))[:1])
     groups = _values(headers.get(_GROUP, ""))
-    uid = headers.get(_UID, "")
+    uid = "".join(_values(headers.get(_UID, ""))[:1])
     extra = {
         unquote(header[len(_EXTRA) :]): _values(value)
         for header, value in headers.items()
@@ -50,12 +52,21 @@ def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) 
         return user
     for action in _needed(name, groups, uid, extra):
         if not authorizer.allows(user, action):
-            raise forbidden(user, action, [])
+            raise forbidden(user, action)
     return User(name, _groups(name, groups), uid, extra)
 
 
 def _values(text: str) -> tuple[str, ...]:
-    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+    lines = (line.strip() for line in text.split("\n"))
+    return tuple(_utf8(line) for line in lines if line)
+
+
+def _utf8(value: str) -> str:
+    """A header's value as what clients send: UTF-8, of which every byte came as one character."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def _needed(

@@ -16,6 +16,9 @@ SERVICE_ACCOUNT_USER_PREFIX = "system:serviceaccount:"
 
 SIMULATED_NODES = "grappe:simulated-nodes"
 """Holders act for every simulated node: one process plays them all."""
+NODE_NETWORK = "grappe:node-network"
+"""The group of a node process of ours, which is also the network of its node: it reads what
+Services and NetworkPolicies are made of."""
 PLATFORM = "grappe:platform"
 """The group of the platform process; bound to cluster-admin."""
 

@@ -7,15 +7,22 @@ https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.errors import ApiError, Cause, bad_request, invalid
-from grappe.apiserver.auth.authorizer import Action, Authorizer
+from grappe.api.errors import Cause, bad_request, invalid
+from grappe.apiserver.auth.action import Action
+from grappe.apiserver.auth.authorizer import Authorizer
+from grappe.apiserver.auth.bearer import BearerTokens
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.rbac.rules import Rule
-from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
+from grappe.apiserver.auth.review_rules import (
+    problems_of,
+    problems_of_local,
+    selected_fields,
+)
+from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES
 from grappe.apiserver.http.messages import User
 
 _AUTHORIZATION = "authorization.k8s.io"
@@ -24,7 +31,7 @@ _AUTHORIZATION = "authorization.k8s.io"
 class Reviews:
     """Answers the six kinds of review."""
 
-    def __init__(self, authorizer: Authorizer, tokens: ServiceAccountTokens) -> None:
+    def __init__(self, authorizer: Authorizer, tokens: BearerTokens) -> None:
         self._authorizer = authorizer
         self._tokens = tokens
         self._kinds: dict[str, Callable[[Object, User, str], Object]] = {
@@ -60,30 +67,29 @@ class Reviews:
 
     # -- authorization -------------------------------------------------------------------------
     def _self_subject_access_review(self, obj: Object, user: User, namespace: str) -> Object:
-        return self._judge(user, _action("SelfSubjectAccessReview", _spec(obj)))
+        spec = _checked(obj, problems_of(_spec(obj), subject=False))
+        return self._judge(user, _action(spec))
 
     def _subject_access_review(self, obj: Object, user: User, namespace: str) -> Object:
-        spec = _spec(obj)
-        return self._judge(_subject("SubjectAccessReview", spec), _action(obj["kind"], spec))
+        spec = _checked(obj, problems_of(_spec(obj), subject=True))
+        return self._judge(_subject(spec), _action(spec))
 
     def _local_subject_access_review(self, obj: Object, user: User, namespace: str) -> Object:
-        kind, spec = "LocalSubjectAccessReview", _spec(obj)
-        asked = (spec.get("resourceAttributes") or {}).get("namespace", "")
-        if spec.get("nonResourceAttributes"):
-            raise _invalid(kind, "spec.nonResourceAttributes", "disallowed on this kind of request")
-        if asked != namespace:
+        own = (obj.get("metadata") or {}).get("namespace") or namespace
+        if own != namespace:
             raise bad_request(
-                f"spec.resourceAttributes.namespace must match namespace: {namespace}"
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
             )
-        return self._judge(_subject(kind, spec), _action(kind, spec))
+        spec = _checked(obj, problems_of_local(_spec(obj), namespace))
+        return self._judge(_subject(spec), _action(spec))
 
     def _judge(self, user: User, action: Action) -> Object:
         status: Object = {"allowed": self._authorizer.allows(user, action)}
         if status["allowed"]:
             reason = self._authorizer.reason(user, action)
         else:
-            reason = self._authorizer.evaluation_error(user, action.namespace)
-            reason = f"RBAC: {reason}" if reason else ""
+            reason = self._authorizer.refusal_reason(user, action)
         if reason:
             status["reason"] = reason
         return status
@@ -100,11 +106,12 @@ class Reviews:
                 for rule in rules
                 if rule.paths
             ],
-            "incomplete": False,
         }
+        unlisted = self._authorizer.unlisted(user)
+        status["incomplete"] = bool(unlisted)
         missing = self._authorizer.evaluation_error(user, asked)
-        if missing:
-            status["evaluationError"] = missing
+        if missing or unlisted:
+            status["evaluationError"] = ", ".join(filter(None, (unlisted, missing)))
         return status
 
 
@@ -125,41 +132,30 @@ def _resource_rule(rule: Rule) -> Object:
     return found
 
 
+def _checked(obj: Object, problems: Iterable[Cause]) -> Object:
+    """The review's spec; ApiError 422 when something is wrong with it."""
+    found = list(problems)
+    if found:
+        raise invalid(obj["kind"], "", found, _AUTHORIZATION)
+    return _spec(obj)
+
+
 def _spec(obj: Object) -> Object:
     spec = obj.get("spec")
     return spec if isinstance(spec, dict) else {}
 
 
-def _invalid(kind: str, field: str, why: str, value: str = "null") -> ApiError:
-    cause = Cause(field, "FieldValueInvalid", f"Invalid value: {value}: {why}")
-    return invalid(kind, "", [cause], _AUTHORIZATION)
-
-
-def _subject(kind: str, spec: Object) -> User:
-    name, groups = spec.get("user") or "", spec.get("groups") or ()
-    if not name and not groups:
-        raise _invalid(kind, "spec.user", "at least one of user or group must be specified", '""')
+def _subject(spec: Object) -> User:
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
-    return User(name, tuple(groups), spec.get("uid") or "", extra)
+    groups = tuple(spec.get("groups") or ())
+    return User(spec.get("user") or "", groups, spec.get("uid") or "", extra)
 
 
-def _action(kind: str, spec: Object) -> Action:
-    resource: dict[str, Any] | None = spec.get("resourceAttributes")
+def _action(spec: Object) -> Action:
     path: dict[str, Any] | None = spec.get("nonResourceAttributes")
-    if resource is not None and path is not None:
-        raise _invalid(
-            kind,
-            "spec.nonResourceAttributes",
-            "cannot be specified in combination with resourceAttributes",
-        )
     if path is not None:
         return Action(path.get("verb", ""), path=path.get("path") or "/")
-    if resource is None:
-        raise _invalid(
-            kind,
-            "spec.resourceAttributes",
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
-        )
+    resource: dict[str, Any] = spec.get("resourceAttributes") or {}
     return Action(
         resource.get("verb", ""),
         resource.get("group", ""),
@@ -167,4 +163,6 @@ def _action(kind: str, spec: Object) -> Action:
         resource.get("subresource", ""),
         resource.get("namespace", ""),
         resource.get("name", ""),
+        "",
+        selected_fields(resource.get("fieldSelector") or {}),
     )

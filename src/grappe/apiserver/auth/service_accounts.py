@@ -111,6 +111,10 @@ class ServiceAccountTokens:
         """The public key tokens are verified with."""
         return self._key.jwk()
 
+    def remembers(self, token: str) -> bool:
+        """Whether it is known to be a token of ours; `verify` says if it still counts."""
+        return token in self._verified
+
     # -- verifying -----------------------------------------------------------------------------
     def verify(
         self, token: str, audiences: Sequence[str] = DEFAULT_AUDIENCES

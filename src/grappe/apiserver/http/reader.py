@@ -13,6 +13,9 @@ from grappe.apiserver.http.messages import Request
 _names: dict[bytes, str] = {}
 """Header names as clients write them, to how they are looked up."""
 _MOST_NAMES = 1000
+_LINES = "\n"
+"""Joins the values of a repeated `Impersonate-` header, which may have commas in them; no value
+can have a line break."""
 
 
 def _name(name: bytes) -> str:
@@ -122,7 +125,8 @@ class RequestReader:
         key = _names.get(name) or _name(name)
         headers = self._headers
         if key in headers:
-            headers[key] += ", " + value.decode("latin-1")
+            joint = _LINES if key.startswith("impersonate-") else ", "
+            headers[key] += joint + value.decode("latin-1")
         else:
             headers[key] = value.decode("latin-1")
         self._named_bytes += len(name) + len(value)

@@ -85,7 +85,7 @@ def _ensure_ca(pki: Pki, cluster: str) -> None:
 
 def _wanted(config: ClusterConfig) -> list[_Wanted]:
     node_user = f"system:node:{config.node_name}"
-    node_groups: tuple[str, ...] = ("system:nodes",)
+    node_groups: tuple[str, ...] = ("system:nodes", "grappe:node-network")
     if config.simulate:
         node_user, node_groups = (
             "grappe:simulated-nodes",

@@ -6,7 +6,7 @@ are written against it, and `grappe.apiserver.server` puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -18,6 +18,15 @@ from grappe.store.interface import Record
 
 if TYPE_CHECKING:
     from grappe.api.schema import Schema
+
+
+class NotYet(Exception):
+    """What was asked can be answered only after `ready`, when somebody outside has been heard:
+    ask again then."""
+
+    def __init__(self, ready: Awaitable[None]) -> None:
+        super().__init__("the answer is not known yet")
+        self.ready = ready
 
 
 class ScalePaths(NamedTuple):

@@ -184,16 +184,6 @@ async def test_aggregation_in_a_circle_ends(access: Access, objects: Objects) ->
     refusal(access, JANE, ask("list", "pods"))
 
 
-async def test_nodes_may_do_what_nodes_do(access: Access) -> None:
-    node = User("system:node:n1", ("system:nodes", "system:authenticated"))
-    access.authorize(node, ask("patch", "pods", namespace="x", name="p", subresource="status"))
-    access.authorize(
-        node, ask("create", "serviceaccounts", namespace="x", name="s", subresource="token")
-    )
-    refusal(access, node, ask("delete", "nodes", name="n1"))
-    refusal(access, node, ask("update", "secrets", namespace="x", name="s"))
-
-
 async def test_the_defaults_give_each_role_its_share(access: Access, objects: Objects) -> None:
     for obj in (*default_roles(), *default_bindings()):
         metadata = obj["metadata"]

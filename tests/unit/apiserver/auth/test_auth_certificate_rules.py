@@ -25,7 +25,12 @@ SIGNING = ["digital signature", "key encipherment"]
     [
         (CLIENT, Asked("jane", ("devs",)), ["client auth"], ""),
         (CLIENT, Asked("jane", ()), ["client auth", *SIGNING], ""),
-        (CLIENT, Asked("jane", ()), SIGNING, 'usages did not include "client auth"'),
+        (
+            CLIENT,
+            Asked("jane", ()),
+            SIGNING,
+            "missing required usage for client certificate: client auth",
+        ),
         (
             CLIENT,
             Asked("jane", ()),
@@ -49,14 +54,33 @@ SIGNING = ["digital signature", "key encipherment"]
             KUBELET_CLIENT,
             SERVING,
             ["client auth", *SIGNING],
-            "DNS and IP subjectAltNames are not allowed",
+            "DNS subjectAltNames are not allowed",
         ),
         (KUBELET_SERVING, SERVING, ["server auth", *SIGNING], ""),
         (
             KUBELET_SERVING,
             NODE,
             ["server auth", *SIGNING],
-            "at least one DNS or IP subjectAltName is required",
+            "DNS or IP subjectAltName is required",
+        ),
+        (KUBELET_CLIENT, NODE, ["client auth", "digital signature"], ""),
+        (
+            KUBELET_CLIENT,
+            NODE,
+            ["client auth", "server auth", *SIGNING],
+            "usages did not match [client auth digital signature key encipherment]",
+        ),
+        (
+            KUBELET_SERVING,
+            SERVING,
+            ["client auth", *SIGNING],
+            "usages did not match [digital signature key encipherment server auth]",
+        ),
+        (
+            KUBELET_SERVING,
+            Asked("system:node:n1", ("system:nodes",), ("n1",), uris=("spiffe://x",)),
+            ["server auth", *SIGNING],
+            "URI subjectAltNames are not allowed",
         ),
     ],
 )
@@ -80,7 +104,7 @@ def request(common_name: str, organizations: list[str], *, spoil: bool = False) 
 
 def test_a_request_says_subject_and_names() -> None:
     asked = read_request(request("jane", ["devs", "ops"]))
-    assert asked == Asked("jane", ("devs", "ops"), ("a.b",), (), ("a@b",))
+    assert asked == Asked("jane", ("devs", "ops"), ("a.b",), (), ("a@b",), ())
 
 
 def test_a_request_with_a_wrong_signature_is_refused() -> None:

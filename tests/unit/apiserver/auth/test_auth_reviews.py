@@ -60,7 +60,8 @@ async def test_paths_can_be_asked_for(access: Access) -> None:
         ("SelfSubjectAccessReview", None, 422),
         ("SelfSubjectAccessReview", {"resourceAttributes": {}, "nonResourceAttributes": {}}, 422),
         ("SubjectAccessReview", {"resourceAttributes": {}}, 422),
-        ("LocalSubjectAccessReview", {"user": "a", "resourceAttributes": {"namespace": "b"}}, 400),
+        ("LocalSubjectAccessReview", {"user": "a", "resourceAttributes": {"namespace": "b"}}, 422),
+        ("SubjectAccessReview", {"user": "a", "resourceAttributes": {"fieldSelector": {}}}, 422),
         ("LocalSubjectAccessReview", {"user": "a", "nonResourceAttributes": {"path": "/"}}, 422),
         ("SelfSubjectRulesReview", {}, 400),
         ("TokenReview", {}, 400),
@@ -101,3 +102,28 @@ async def test_is_this_token_good(access: Access, objects: Objects) -> None:
     status = review(access, "TokenReview", {"token": token, "audiences": ["vault"]}, ADMIN)
     assert "authenticated" not in status
     assert token not in str(status)
+
+
+async def test_a_question_may_be_narrowed_by_fields(access: Access) -> None:
+    def asking(selector: dict) -> dict:
+        attributes = {"verb": "list", "resource": "pods", "fieldSelector": selector}
+        return {
+            "user": "system:node:n1",
+            "groups": ["system:nodes"],
+            "resourceAttributes": attributes,
+        }
+
+    for selector, allowed in (
+        ({"rawSelector": "spec.nodeName=n1"}, True),
+        ({"rawSelector": "spec.nodeName=n2"}, False),
+        (
+            {"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["n1"]}]},
+            True,
+        ),
+        (
+            {"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["n1", "n2"]}]},
+            False,
+        ),
+    ):
+        found = review(access, "SubjectAccessReview", asking(selector), ADMIN, "")
+        assert found["allowed"] is allowed

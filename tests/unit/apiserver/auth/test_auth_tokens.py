@@ -210,7 +210,7 @@ def test_claims_of_any_shape_are_refused(claims: dict) -> None:
 
 
 async def test_impersonation_needs_the_verb(access: Access, objects: Objects) -> None:
-    headers = {"impersonate-user": "joe", "impersonate-group": "devs, ops"}
+    headers = {"impersonate-user": "joe", "impersonate-group": "devs\nops,all"}
     with pytest.raises(ApiError) as error:
         access.authenticate(asking(certificate=("jane", ()), **headers))
     assert error.value.message == (
@@ -221,7 +221,7 @@ async def test_impersonation_needs_the_verb(access: Access, objects: Objects) ->
     await objects.role("actor", rules)
     await objects.bind("actor", {"kind": "User", "name": "jane"})
     found = access.authenticate(asking(certificate=("jane", ()), **headers))
-    assert found == User("joe", ("devs", "ops", "system:authenticated"))
+    assert found == User("joe", ("devs", "ops,all", "system:authenticated"))
 
 
 async def test_an_impersonated_service_account_has_its_groups(access: Access) -> None:

@@ -66,7 +66,7 @@ def client_context(pki: Pki, name: str | None = None) -> ssl.SSLContext:
     ("name", "user", "groups"),
     [
         ("admin", "kubernetes-admin", ("system:masters",)),
-        ("node", "system:node:grappe-test", ("system:nodes",)),
+        ("node", "system:node:grappe-test", ("system:nodes", "grappe:node-network")),
         ("platform", "grappe:platform", ("grappe:platform",)),
         ("kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
     ],

@@ -15,8 +15,9 @@ KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
 KUBELET_SERVING = "kubernetes.io/kubelet-serving"
 SIGNERS = (CLIENT, KUBELET_CLIENT, KUBELET_SERVING)
 
-_PURPOSE = {CLIENT: "client auth", KUBELET_CLIENT: "client auth", KUBELET_SERVING: "server auth"}
-_KEY_USAGES = frozenset(("digital signature", "key encipherment"))
+_SIGNING = "digital signature"
+_ENCIPHERING = "key encipherment"
+_PURPOSE = {KUBELET_CLIENT: "client auth", KUBELET_SERVING: "server auth"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +28,60 @@ class Asked:
     organizations: tuple[str, ...]
     dns_names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    """E-mail addresses and URIs."""
+    emails: tuple[str, ...] = ()
+    uris: tuple[str, ...] = ()
 
 
 def problem(signer: str, asked: Asked, usages: Sequence[str]) -> str:
     """Why `signer` does not sign; empty when it does."""
-    purpose = _PURPOSE[signer]
-    if purpose not in usages:
-        return f'usages did not include "{purpose}"'
-    foreign = sorted(set(usages) - _KEY_USAGES - {purpose})
-    if foreign:
-        return f"invalid usage for {purpose.split()[0]} certificate: {', '.join(foreign)}"
     if signer == CLIENT:
-        return ""
-    if "digital signature" not in usages:
-        return 'usages did not include "digital signature"'
+        return _client_problem(usages)
+    node = _node_problem(asked)
+    if signer == KUBELET_CLIENT:
+        return _subject_problem(asked) or node or _usages_problem(signer, usages)
+    if node:
+        return node
+    if not (asked.dns_names or asked.addresses):
+        return "DNS or IP subjectAltName is required"
+    return _names_problem(asked, ("emails", "uris")) or _usages_problem(signer, usages)
+
+
+def _client_problem(usages: Sequence[str]) -> str:
+    for usage in usages:
+        if usage not in (_SIGNING, _ENCIPHERING, "client auth"):
+            return f"invalid usage for client certificate: {usage}"
+    if "client auth" not in usages:
+        return "missing required usage for client certificate: client auth"
+    return ""
+
+
+def _subject_problem(asked: Asked) -> str:
+    if asked.organizations != (NODES,):
+        return _node_problem(asked)
+    return _names_problem(asked, ("dns_names", "emails", "addresses", "uris"))
+
+
+def _node_problem(asked: Asked) -> str:
     if asked.organizations != (NODES,):
         return f"subject organization is not {NODES}"
     if not asked.common_name.startswith(NODE_USER_PREFIX):
         return f"subject common name does not begin with {NODE_USER_PREFIX}"
-    if asked.others:
-        return "email and URI subjectAltNames are not allowed"
-    named = bool(asked.dns_names or asked.addresses)
-    if signer == KUBELET_CLIENT and named:
-        return "DNS and IP subjectAltNames are not allowed"
-    if signer == KUBELET_SERVING and not named:
-        return "at least one DNS or IP subjectAltName is required"
     return ""
+
+
+_KINDS = {"dns_names": "DNS", "emails": "Email", "addresses": "IP", "uris": "URI"}
+
+
+def _names_problem(asked: Asked, forbidden: Sequence[str]) -> str:
+    for field in forbidden:
+        if getattr(asked, field):
+            return f"{_KINDS[field]} subjectAltNames are not allowed"
+    return ""
+
+
+def _usages_problem(signer: str, usages: Sequence[str]) -> str:
+    """A key that cannot encipher (no RSA key) need not."""
+    without = {_SIGNING, _PURPOSE[signer]}
+    if set(usages) in (without, without | {_ENCIPHERING}):
+        return ""
+    return f"usages did not match [{' '.join(sorted(without | {_ENCIPHERING}))}]"

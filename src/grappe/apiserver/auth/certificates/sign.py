@@ -25,7 +25,13 @@ class RequestError(ValueError):
     """The text is no certificate request, or its signature is wrong."""
 
 
+class CertificateError(ValueError):
+    """The text is no certificate."""
+
+
 def _load(pem: bytes) -> x509.CertificateSigningRequest:
+    if b"-----BEGIN CERTIFICATE REQUEST-----" not in pem:
+        raise RequestError("PEM block type must be CERTIFICATE REQUEST")
     try:
         request = x509.load_pem_x509_csr(pem)
         good = request.is_signature_valid
@@ -56,20 +62,24 @@ def read_request(pem: bytes) -> Asked:
         raise RequestError("unable to parse the certificate request's extensions") from error
     dns: list[str] = []
     addresses: list[str] = []
-    others: list[str] = []
+    emails: list[str] = []
+    uris: list[str] = []
     for name in alternatives or ():
         if isinstance(name, x509.DNSName):
             dns.append(name.value)
         elif isinstance(name, x509.IPAddress):
             addresses.append(str(name.value))
+        elif isinstance(name, x509.RFC822Name):
+            emails.append(name.value)
         else:
-            others.append(str(name.value))
+            uris.append(str(name.value))
     return Asked(
         str(names[0].value) if names else "",
         tuple(str(group.value) for group in groups),
         tuple(dns),
         tuple(addresses),
-        tuple(others),
+        tuple(emails),
+        tuple(uris),
     )
 
 
@@ -126,3 +136,11 @@ def _key_usage(usages: Sequence[str]) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def check_certificates(pem: bytes) -> None:
+    """CertificateError unless the text is one or more certificates."""
+    try:
+        x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise CertificateError("must contain only PEM blocks of type CERTIFICATE") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from grappe.api import Object
-from grappe.apiserver.auth.node_rules import NODE_RULES
+from grappe.apiserver.auth.node.rules import NODE_RULES
+from grappe.apiserver.auth.rbac.controller_roles import CONTROLLER_ROLES
 from grappe.apiserver.auth.rbac.role_tables import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     NAMESPACED_ROLES,
+    ROLE_BINDINGS,
 )
 
 RBAC = "rbac.authorization.k8s.io"
@@ -29,7 +31,7 @@ def _rule(line: str) -> Object:
         return {"verbs": spelled, "nonResourceURLs": what.split(",")}
     rule: Object = {
         "verbs": spelled,
-        "apiGroups": ["" if group == "-" else group],
+        "apiGroups": ["" if name == "-" else name for name in group.split(",")],
         "resources": what.split(","),
     }
     if names:
@@ -50,14 +52,15 @@ def _aggregation_label(to: str) -> str:
     return f"rbac.authorization.k8s.io/{to}"
 
 
-def _roles(table: str, kind: str, namespace: str = "") -> list[Object]:
+def _roles(table: str, kind: str) -> list[Object]:
     found: list[Object] = []
     for line in table.strip().splitlines():
         if line.startswith(" "):
             found[-1]["rules"].append(_rule(line))
             continue
         name, *labels = line.split()
-        metadata = _metadata(name, namespace)
+        namespace, _, own = name.rpartition("/")
+        metadata = _metadata(own, namespace)
         metadata["labels"].update({_aggregation_label(label): "true" for label in labels})
         found.append({"kind": kind, "apiVersion": f"{RBAC}/v1", "metadata": metadata, "rules": []})
     return found
@@ -87,7 +90,7 @@ def _aggregated(name: str, parts: list[str], labels: list[str], pieces: list[Obj
 
 @cache
 def default_roles() -> tuple[Object, ...]:
-    """Every default ClusterRole, then the Roles of kube-system."""
+    """Every default ClusterRole, then the Roles of the system namespaces."""
     roles = _roles(CLUSTER_ROLES, "ClusterRole")
     admin, edit, view = "aggregate-to-admin", "aggregate-to-edit", "aggregate-to-view"
     return (
@@ -96,7 +99,8 @@ def default_roles() -> tuple[Object, ...]:
         _aggregated("admin", [admin, edit, view], [], roles),
         _aggregated("edit", [edit, view], [admin], roles),
         _aggregated("view", [view], [edit], roles),
-        *_roles(NAMESPACED_ROLES, "Role", "kube-system"),
+        *_roles(CONTROLLER_ROLES, "ClusterRole"),
+        *_roles(NAMESPACED_ROLES, "Role"),
     )
 
 
@@ -120,24 +124,20 @@ def _binding(name: str, role_kind: str, role: str, subjects: list[str], space: s
 
 @cache
 def default_bindings() -> tuple[Object, ...]:
-    """Every default ClusterRoleBinding, then the RoleBindings of kube-system."""
+    """Every default ClusterRoleBinding, then the RoleBindings of the system namespaces."""
     found = []
     for line in CLUSTER_ROLE_BINDINGS.strip().splitlines():
         name, role_name, *subjects = line.split()
         found.append(_binding(name, "ClusterRole", role_name, subjects))
-    prefix = "system:controller:"
-    for role in default_roles():
+    for role in _roles(CONTROLLER_ROLES, "ClusterRole"):
         name = role["metadata"]["name"]
-        if name.startswith(prefix):
-            account = f"s:kube-system/{name.removeprefix(prefix)}"
-            found.append(_binding(name, "ClusterRole", name, [account]))
-    for component in ("kube-controller-manager", "kube-scheduler"):
-        name = f"system::leader-locking-{component}"
-        subjects = [f"u:system:{component}", f"s:kube-system/{component}"]
-        found.append(_binding(name, "Role", name, subjects, "kube-system"))
-    name = "system::extension-apiserver-authentication-reader"
-    subjects = ["u:system:kube-controller-manager", "u:system:kube-scheduler"]
-    found.append(
-        _binding(name, "Role", "extension-apiserver-authentication-reader", subjects, "kube-system")
-    )
+        account = f"s:kube-system/{name.removeprefix('system:controller:')}"
+        found.append(_binding(name, "ClusterRole", name, [account]))
+    for line in ROLE_BINDINGS.strip().splitlines():
+        place, *words = line.split()
+        namespace, _, role_name = place.partition("/")
+        names = [word.removeprefix("=") for word in words if word.startswith("=")]
+        subjects = [word for word in words if not word.startswith("=")]
+        name = names[0] if names else role_name
+        found.append(_binding(name, "Role", role_name, subjects, namespace))
     return tuple(found)

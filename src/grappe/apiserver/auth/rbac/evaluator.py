@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from grappe.apiserver.auth.rbac.index import Binding, RbacIndex
 from grappe.apiserver.auth.rbac.rules import Rule, granted_names
 from grappe.apiserver.http.messages import User
+from grappe.apiserver.registry.interface import RequestInfo
 
 _REMEMBERED = 20_000
 _LONGEST = 600  # characters of a question that is remembered: anybody may ask endless ones
@@ -29,6 +30,19 @@ class RbacEvaluator:
     def _forget(self) -> None:
         self._answers.clear()
         self._paths.clear()
+
+    def remembers(self, user: User, info: RequestInfo) -> bool:
+        """Whether this resource request is known to be granted on every name."""
+        question = (
+            user.name,
+            user.groups,
+            info.verb,
+            info.group,
+            info.plural,
+            info.subresource,
+            info.namespace,
+        )
+        return self._answers.get(question) is True
 
     def allows(
         self,

@@ -6,13 +6,21 @@ https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requ
 from __future__ import annotations
 
 from grappe.api import Object
+from grappe.api.errors import Cause
+from grappe.apiserver.auth.certificates.validation import problems_of_new, problems_of_update
 from grappe.apiserver.http.messages import User
+from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.strategies.base import Strategy, settle_only
+from grappe.base.clock import Clock, rfc3339
 
 _VERDICTS = ("Approved", "Denied")
 
 
 class SigningRequestStrategy(Strategy):
+    def __init__(self, served: ServedResource, clock: Clock) -> None:
+        super().__init__(served)
+        self._clock = clock
+
     def prepare_create(self, obj: Object, user: User) -> None:
         super().prepare_create(obj, user)
         spec = {**(obj.get("spec") or {}), "username": user.name, "groups": list(user.groups)}
@@ -39,3 +47,27 @@ class SigningRequestStrategy(Strategy):
             kept = [c for c in before.get("conditions") or () if c.get("type") in _VERDICTS]
             added = [c for c in wanted if c.get("type") not in _VERDICTS]
             new["status"] = {**status, "conditions": [*kept, *added]}
+        if new["status"].get("conditions"):
+            now = rfc3339(self._clock.now())
+            stamp_conditions(new["status"]["conditions"], before.get("conditions") or [], now)
+        else:
+            new["status"].pop("conditions", None)
+
+    def validate_create(self, obj: Object) -> list[Cause]:
+        return [*problems_of_new(obj)]
+
+    def validate_update(self, new: Object, old: Object) -> list[Cause]:
+        return [*problems_of_update(new, old)]
+
+
+def stamp_conditions(conditions: list[Object], before: list[Object], now: str) -> None:
+    """Say when conditions that do not say it were set, and since when they hold."""
+    since = {
+        (c.get("type"), c.get("status")): c["lastTransitionTime"]
+        for c in before
+        if c.get("lastTransitionTime")
+    }
+    for condition in conditions:
+        condition.setdefault("lastUpdateTime", now)
+        key = (condition.get("type"), condition.get("status"))
+        condition.setdefault("lastTransitionTime", since.get(key, now))

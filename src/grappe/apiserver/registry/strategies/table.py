@@ -22,6 +22,7 @@ from grappe.apiserver.registry.strategies.custom import CustomStrategy
 from grappe.apiserver.registry.strategies.namespaces import NamespaceStrategy
 from grappe.apiserver.registry.strategies.pods import PodStrategy
 from grappe.apiserver.registry.strategies.services import ServiceStrategy
+from grappe.base.clock import Clock
 
 _OWN: Mapping[str, type[Strategy]] = {
     "/namespaces": NamespaceStrategy,
@@ -44,7 +45,6 @@ _OWN: Mapping[str, type[Strategy]] = {
     "apps/statefulsets": CountingStrategy,
     "batch/cronjobs": CountingStrategy,
     "batch/jobs": JobStrategy,
-    "certificates.k8s.io/certificatesigningrequests": SigningRequestStrategy,
     "discovery.k8s.io/endpointslices": EverythingCountsStrategy,
     "flowcontrol.apiserver.k8s.io/flowschemas": CountingStrategy,
     "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": CountingStrategy,
@@ -84,8 +84,9 @@ _SHOWN_WHEN_DELETED = frozenset(
 class Strategies:
     """Makes and keeps the strategy of each served resource."""
 
-    def __init__(self, allocators: Allocators) -> None:
+    def __init__(self, allocators: Allocators, clock: Clock) -> None:
         self._allocators = allocators
+        self._clock = clock
         self._made: dict[str, Strategy] = {}
 
     def of(self, served: ServedResource) -> Strategy:
@@ -99,6 +100,8 @@ class Strategies:
     def _make(self, served: ServedResource) -> Strategy:
         if served.bucket == "/services":
             return ServiceStrategy(served, self._allocators)
+        if served.bucket == "certificates.k8s.io/certificatesigningrequests":
+            return SigningRequestStrategy(served, self._clock)
         made = _OWN.get(served.bucket, Strategy)(served)
         made.create_on_update = served.bucket in _CREATED_BY_UPDATE
         made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES

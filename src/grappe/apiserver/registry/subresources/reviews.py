@@ -6,6 +6,7 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.decoding import read_object
+from grappe.apiserver.registry.interface import NotYet
 from grappe.apiserver.registry.negotiation import unacceptable
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.binding import bind
@@ -27,7 +28,11 @@ async def review(backend: Backend, call: Call) -> Response:
     obj = read_object(
         call.request.body, call.request.headers, call.served, options.validation, call.warnings
     )
-    answer = backend.reviews.create(kind, obj, call.user, call.info.namespace)
+    try:
+        answer = backend.reviews.create(kind, obj, call.user, call.info.namespace)
+    except NotYet as later:
+        await later.ready
+        answer = backend.reviews.create(kind, obj, call.user, call.info.namespace)
     return answer_object(201, answer, form, call.warnings)
 
 

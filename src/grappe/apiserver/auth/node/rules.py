@@ -1,20 +1,11 @@
-"""What a node may do: the Node authorizer, in a simple form.
+"""The rules of the role system:node: the most any node may do.
 
-Members of system:nodes get the rules of the role system:node. Which of them a particular node may
-use on which object (its own Node, its own pods) is the NodeRestriction admission plugin's
-question; unlike Kubernetes' graph, reading a Secret does not need a pod that uses it: grappe's
-nodes are on the machine that holds the database.
-https://kubernetes.io/docs/reference/access-authn-authz/node/
+https://kubernetes.io/docs/reference/access-authn-authz/node/#overview
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from grappe.api import Object
-from grappe.apiserver.auth.names import NODES
-from grappe.apiserver.auth.rbac.rules import compile_rules, granted_names
-from grappe.apiserver.http.messages import User
 
 _READ = ["get", "list", "watch"]
 
@@ -39,12 +30,13 @@ NODE_RULES: list[Object] = [
     _rule(_READ, "", "configmaps", "secrets"),
     _rule(["get"], "", "serviceaccounts"),
     _rule(["create"], "", "serviceaccounts/token"),
-    _rule(_READ, "", "persistentvolumeclaims", "persistentvolumes"),
+    _rule(["get"], "", "persistentvolumeclaims", "persistentvolumes"),
     _rule(["get", "patch", "update"], "", "persistentvolumeclaims/status"),
     _rule(["get"], "", "endpoints"),
     _rule(["create", *_READ], "certificates.k8s.io", "certificatesigningrequests"),
     _rule(["create", "delete", "get", "patch", "update"], "coordination.k8s.io", "leases"),
-    _rule(_READ, "storage.k8s.io", "volumeattachments", "csidrivers"),
+    _rule(["get"], "storage.k8s.io", "volumeattachments"),
+    _rule(_READ, "storage.k8s.io", "csidrivers"),
     _rule(["create", "delete", "get", "patch", "update"], "storage.k8s.io", "csinodes"),
     _rule(_READ, "node.k8s.io", "runtimeclasses"),
     _rule(["get"], "resource.k8s.io", "resourceclaims"),
@@ -55,15 +47,3 @@ NODE_RULES: list[Object] = [
     ),
 ]
 """The rules of the role system:node."""
-
-_COMPILED = compile_rules(NODE_RULES)
-
-
-def node_allows(user: User, verb: str, group: str, resource: str, subresource: str) -> bool:
-    """Whether `user` is a node and the action is among what nodes do."""
-    return NODES in user.groups and _granted(verb, group, resource, subresource)
-
-
-@lru_cache(maxsize=1024)
-def _granted(verb: str, group: str, resource: str, subresource: str) -> bool:
-    return bool(granted_names(_COMPILED, verb, group, resource, subresource))

@@ -1,0 +1,185 @@
+"""An issuer of one's own: discovery and keys over HTTPS, its users with RBAC and TokenReview."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import orjson
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from grappe.apiserver.pki.authority import issue, new_ca
+from grappe.base.errors import UserError
+from grappe.testing.cluster import TestCluster, running_cluster
+from tests.cluster.api_requests import ask
+from tests.cluster.test_auth_tokens_https import get
+
+
+class Provider:
+    """A small OpenID provider on a free port of loopback."""
+
+    def __init__(self, directory: Path) -> None:
+        self.ca, ca_key = new_ca("provider")
+        pair = issue(
+            (self.ca, ca_key), "provider", (), sans=["127.0.0.1"], server=True, client=False
+        )
+        for name, content in zip(("tls.crt", "tls.key"), pair, strict=True):
+            (directory / name).write_bytes(content)
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key_id = "first"
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found = orjson.dumps(provider.pages().get(self.path))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(found)))
+                self.end_headers()
+                self.wfile.write(found)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(directory / "tls.crt", directory / "tls.key")
+        self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://127.0.0.1:{self._server.server_port}/realm"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def pages(self) -> dict[str, Any]:
+        public = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return {
+            "/realm/.well-known/openid-configuration": {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+            },
+            "/realm/keys": {"keys": [{**public, "kid": self.key_id}]},
+        }
+
+    def token(self, **claims: Any) -> str:
+        now = int(time.time())
+        said = {"iss": self.url, "aud": "grappe", "sub": "jane", "exp": now + 60, **claims}
+        return jwt.encode(said, self.key, "ES256", headers={"kid": self.key_id})
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def configuration(provider: Provider) -> dict[str, Any]:
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthenticationConfiguration",
+        "jwt": [
+            {
+                "issuer": {
+                    "url": provider.url,
+                    "certificateAuthority": provider.ca.decode(),
+                    "audiences": ["grappe"],
+                },
+                "claimMappings": {
+                    "username": {"claim": "sub", "prefix": "oidc:"},
+                    "groups": {"claim": "groups", "prefix": "oidc:"},
+                },
+            }
+        ],
+        "anonymous": {"enabled": True, "conditions": [{"path": "/livez"}]},
+    }
+
+
+@pytest.fixture
+async def provider(tmp_path: Path) -> AsyncIterator[Provider]:
+    found = Provider(tmp_path)
+    yield found
+    await asyncio.to_thread(found.stop)
+
+
+@pytest.fixture
+async def cluster(provider: Provider, tmp_path: Path) -> AsyncIterator[TestCluster]:
+    data_dir = tmp_path / "cluster"
+    data_dir.mkdir()
+    (data_dir / "authentication.yaml").write_text(yaml.safe_dump(configuration(provider)))
+    async with running_cluster(data_dir=data_dir) as running:
+        await running.serve_https()
+        yield running
+
+
+async def test_a_user_of_the_issuer_has_what_is_bound_to_them(
+    cluster: TestCluster, provider: Provider
+) -> None:
+    path = "/api/v1/namespaces/default/pods"
+    status, body = await get(cluster, path, provider.token())
+    assert status == 403
+    assert b'User \\"oidc:jane\\" cannot list' in body
+    binding = {
+        "metadata": {"name": "devs"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "view",
+        },
+        "subjects": [
+            {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "oidc:devs"}
+        ],
+    }
+    bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    assert (await ask(cluster, "POST", bindings, binding)).status == 201
+    assert (await get(cluster, path, provider.token(groups=["devs"])))[0] == 200
+
+
+async def test_tokens_that_do_not_count(cluster: TestCluster, provider: Provider) -> None:
+    good = provider.token()
+    for bad in (
+        provider.token(aud="other"),
+        provider.token(exp=int(time.time()) - 5),
+        provider.token(iss="https://127.0.0.1:1"),
+        good[:-4] + "AAAA",
+    ):
+        assert (await get(cluster, "/api", bad))[0] == 401
+    assert (await get(cluster, "/api", good))[0] == 200
+    provider.key = ec.generate_private_key(ec.SECP256R1())
+    assert (await get(cluster, "/api", provider.token()))[0] == 401
+
+
+async def test_a_token_review_knows_them_too(cluster: TestCluster, provider: Provider) -> None:
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    reply = await ask(cluster, "POST", path, {"spec": {"token": provider.token()}})
+    assert reply.body["status"]["authenticated"] is True
+    assert reply.body["status"]["user"]["username"] == "oidc:jane"
+    other = {"spec": {"token": provider.token(), "audiences": ["vault"]}}
+    assert "authenticated" not in (await ask(cluster, "POST", path, other)).body["status"]
+
+
+async def test_anonymous_is_kept_to_the_paths_named(cluster: TestCluster) -> None:
+    assert (await get(cluster, "/livez"))[0] == 200
+    assert (await get(cluster, "/readyz"))[0] == 401
+
+
+async def test_an_issuer_that_is_down_refuses_its_users_and_nobody_else(
+    cluster: TestCluster, provider: Provider
+) -> None:
+    await asyncio.to_thread(provider.stop)
+    provider.key_id = "another"
+    assert (await get(cluster, "/api", provider.token()))[0] == 401
+    assert (await get(cluster, "/livez"))[0] == 200
+
+
+async def test_a_wrong_file_is_told_at_the_start(provider: Provider, tmp_path: Path) -> None:
+    wrong = configuration(provider)
+    wrong["jwt"][0]["issuer"]["audiences"] = []
+    (tmp_path / "authentication.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(UserError, match="audiences: Required value"):
+        async with running_cluster(data_dir=tmp_path):
+            pass
