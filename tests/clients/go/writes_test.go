@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -167,10 +169,11 @@ func TestWritersThatRetryOnConflictLoseNothing(t *testing.T) {
 	maps := c.clients.CoreV1().ConfigMaps(c.namespace)
 	_, err := maps.Create(c.ctx, configMap("counted", map[string]string{}), metav1.CreateOptions{})
 	c.must(err)
+	tries := wait.Backoff{Steps: 100, Duration: 5 * time.Millisecond, Jitter: 1}
 	var writers sync.WaitGroup
 	for n := range 8 {
 		writers.Go(func() {
-			err := retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
+			err := retry.OnError(tries, apierrors.IsConflict, func() error {
 				live, err := maps.Get(c.ctx, "counted", metav1.GetOptions{})
 				if err != nil {
 					return err
