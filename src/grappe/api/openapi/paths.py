@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from grappe.api import Object
-from grappe.api.resources import Resource
+from grappe.api.resources import Resource, builtin_kind
 
 Dialect = Literal["v2", "v3"]
 
@@ -106,10 +106,13 @@ def _operation(
         "responses": {"200": {"description": "OK"}},
     }
     if action == "patch":
+        # kubectl apply sends a strategic merge patch wherever this offers one.
+        custom = builtin_kind(resource.api_version, resource.kind) is None
+        kinds = _PATCHES[:-1] if custom else _PATCHES
         if dialect == "v2":
-            operation["consumes"] = list(_PATCHES)
+            operation["consumes"] = list(kinds)
         else:
-            operation["requestBody"] = {"content": {kind: {} for kind in _PATCHES}}
+            operation["requestBody"] = {"content": {kind: {} for kind in kinds}}
     return operation
 
 

@@ -94,16 +94,14 @@ class PodSecurity(Plugin):
         if request.served.bucket == PODS.bucket:
             if request.old is not None and not _matters(obj, request.old):
                 return
-            enforced = policy(labels, "enforce")
-            annotate(request, f"{_PREFIX}enforce-policy", f"{enforced.level}:{enforced.version}")
-            self._audit(request, policy(labels, "audit"), obj)
-            self._enforce(request, enforced)
             pod = obj
         else:
             pod = _template(obj)
         told = _told(policy(labels, "audit"), pod)
         if told:
             annotate(request, f"{_PREFIX}audit-violations", told)
+        if request.served.bucket == PODS.bucket:
+            self._enforce(request, policy(labels, "enforce"))
         told = _told(policy(labels, "warn"), pod)
         if told:
             request.warnings.append(told)

@@ -94,7 +94,7 @@ _decoder = msgspec.json.Decoder(_Stored)
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One CustomResourceDefinition. `revision` is its record's, `generation` counts the changes
-    of its spec."""
+    of its spec, `defaulting` is whether a schema of it may have defaults."""
 
     name: str
     uid: str
@@ -109,7 +109,14 @@ class Definition:
     approval: str | None
     webhook: Object | None
     """`spec.conversion.webhook`, where one converts between versions."""
+    defaulting: bool
     status: Object
+
+    @property
+    def defaults_what_is_read(self) -> bool:
+        """Whether a stored object may lack defaults of the version it is read in: it was written
+        by an earlier schema, or by another version's."""
+        return self.defaulting and (self.generation > 1 or len(self.versions) > 1)
 
     @property
     def storage_version(self) -> str:
@@ -150,5 +157,6 @@ def read_definition(text: bytes, revision: int) -> Definition:
         finalizers=metadata.finalizers,
         approval=(metadata.annotations or {}).get("api-approved.kubernetes.io"),
         webhook=_webhook(spec.conversion or {}),
+        defaulting=b'"default":' in text,
         status=found.status or {},
     )

@@ -86,11 +86,18 @@ def _serve(
     )
     scale = subresources.get("scale")
     storage_version = f"{definition.group}/{definition.storage_version}"
+    schema = DeferredSchema(lambda: load_schema(version.name))
+
+    def defaulted(obj: Object) -> Object:
+        schema.default(obj)
+        return obj
+
     return ServedResource(
         resource=resource,
-        schema=DeferredSchema(lambda: load_schema(version.name)),
+        schema=schema,
         bucket=resource.bucket,
         storage_version=storage_version,
+        from_storage=defaulted if definition.defaults_what_is_read else None,
         scale=ScalePaths(
             scale.get("specReplicasPath", ""),
             scale.get("statusReplicasPath", ""),

@@ -63,8 +63,9 @@ class ServedResource:
 
     `bucket` is where its records are: the same for every version and, for events, both groups.
     Stored bodies are in the form of `storage_version`; `to_storage` and `from_storage` convert
-    (None: the form is the same, only `apiVersion` differs). `columns` are the printer columns of
-    a custom resource (`additionalPrinterColumns` as in its definition; None: built in).
+    (None: the form is the same, only `apiVersion` differs); for a custom resource `from_storage`
+    fills in the defaults that an object may have been stored without. `columns` are the printer
+    columns of a custom resource (`additionalPrinterColumns` as in its definition; None: built in).
     `selectable_fields` are a custom resource's own, as JSON paths such as `.spec.color`.
     `definition` is the uid of the CustomResourceDefinition it comes from; empty: built in.
     `conversion` is set where a webhook converts: records are then of the version their `fields`

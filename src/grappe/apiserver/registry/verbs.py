@@ -6,12 +6,14 @@ from typing import Any
 
 import orjson
 
-from grappe.api import Object
+from grappe.api import Object, causes
 from grappe.api.apply import apply
 from grappe.api.errors import (
     OBJECT_MODIFIED,
+    ApiError,
     bad_request,
     conflict,
+    invalid,
     method_not_allowed,
     unsupported_media_type,
 )
@@ -28,7 +30,6 @@ from grappe.apiserver.registry.decoding import (
     read_json,
     read_object,
     repeated_fields,
-    settle_unknown_fields,
 )
 from grappe.apiserver.registry.negotiation import Form
 from grappe.apiserver.registry.parameters import WriteOptions, write_options
@@ -129,10 +130,31 @@ def _patching(call: Call, kind: str, options: WriteOptions) -> Change:
             raise bad_request("the patch leaves no object")
         check_kind(patched, served.resource.api_version, served.resource.kind)
         found: Object = patched
-        settle_unknown_fields(found, served, options.validation, call.warnings, [])
+        _settle_patched(call, found, document, options)
         return found
 
     return change
+
+
+def _settle_patched(call: Call, obj: Object, document: Any, options: WriteOptions) -> None:
+    """Read a patched object as its kind, in place. Whatever is wrong with it is wrong with the
+    patch: ApiError 422. Of unknown fields the client is told as it asked to be told."""
+    try:
+        unknown = call.served.schema.decode(obj)
+    except DecodingError as error:
+        raise _invalid_patch(document, str(error)) from None
+    if options.validation == "Ignore":
+        return
+    complaints = [f'unknown field "{path}"' for path in unknown]
+    complaints += repeated_fields(call.request.body, document)
+    if complaints and options.validation == "Strict":
+        raise _invalid_patch(document, "strict decoding error: " + ", ".join(complaints))
+    call.warnings += complaints
+
+
+def _invalid_patch(document: Any, why: str) -> ApiError:
+    shown = orjson.dumps(document).decode()
+    return invalid("", "", [causes.invalid("patch", shown, why)])
 
 
 def patch_document(body: bytes) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import NAMESPACES, Resource
+from grappe.api.resources import NAMESPACES, PODS, Resource
 from grappe.client.informer import EventType
 from grappe.controllers.context import Context
 from grappe.controllers.discovery import discover
@@ -67,9 +68,18 @@ class NamespaceController:
         return Result(_LOOK_AGAIN)
 
     async def _empty(self, name: str) -> Progress:
-        """Delete what there is; what is left afterwards."""
+        """Delete what there is, pods first: nothing they use goes while one is left (KEP-5080).
+        What is left afterwards."""
+        pods = await self._empty_all([PODS], name, {})
+        if not pods.is_empty:
+            return pods
         found = await discover(self._client)
         wanted = [r for r in found if r.namespaced and {"list", "delete"} <= set(r.verbs)]
+        return await self._empty_all(wanted, name, found.failures)
+
+    async def _empty_all(
+        self, wanted: Sequence[Resource], name: str, failures: Mapping[str, str]
+    ) -> Progress:
         results = await asyncio.gather(*(self._empty_of(r, name) for r in wanted))
         remaining: dict[str, int] = {}
         finalizers: Counter[str] = Counter()
@@ -81,7 +91,7 @@ class NamespaceController:
             left, held = count(f"{resource.plural}.{resource.group}", result)
             remaining |= left
             finalizers += held
-        unasked = [f"{version}: {why}" for version, why in found.failures.items()]
+        unasked = [f"{version}: {why}" for version, why in failures.items()]
         return Progress(remaining, finalizers, unasked, errors)
 
     async def _empty_of(self, resource: Resource, name: str) -> list[Object] | ApiError:

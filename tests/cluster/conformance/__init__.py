@@ -1,0 +1,1 @@
+"""What Kubernetes' conformance tests demand, as tests of ours over HTTPS: docs/conformance.md."""
