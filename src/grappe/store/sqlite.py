@@ -21,7 +21,7 @@ class SqliteStore(JournaledStore):
     def __init__(
         self, file: JournalFile, indexes: Iterable[tuple[str, str]], limits: HistoryLimits
     ) -> None:
-        journal = PrunedJournal(file, lambda: (self._floors(), self._revision))
+        journal = PrunedJournal(file, self._floors)
         super().__init__(journal, indexes, limits)
         self._load(file, journal)
 
@@ -37,12 +37,13 @@ class SqliteStore(JournaledStore):
         try:
             return cls(file, indexes, limits or HistoryLimits())
         except BaseException:
-            file.close()
+            file.abandon()
             raise
 
     def _load(self, file: JournalFile, journal: PrunedJournal) -> None:
         """Rebuild state and history, handing over the rows a crash left to be pruned."""
-        floors = file.floors()
+        floors = file.floors
+        compacted = file.progress.compacted
         states: dict[str, dict[str, Record]] = {}
         histories: dict[str, list[Event]] = {}
         dead: list[int] = []
@@ -53,7 +54,7 @@ class SqliteStore(JournaledStore):
                 state.pop(record.key, None)
             else:
                 state[record.key] = record
-            if record.revision > floors.get(name, 0):
+            if record.revision > max(floors.get(name, 0), compacted):
                 event = (
                     Event("DELETED", record, previous)
                     if deleted
@@ -65,9 +66,11 @@ class SqliteStore(JournaledStore):
                 dead.append(previous.revision)
             if deleted:
                 dead.append(record.revision)
+        self._compacted = compacted
         for name in states.keys() | floors.keys():
-            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floors.get(name, 0))
+            floor = max(floors.get(name, 0), compacted)
+            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floor)
             bucket.load(states.get(name, {}), histories.get(name, ()))
             dead.extend(bucket.trim(self._limits.bytes, self._limits.events, 0))
-        self._revision = self._assigned = file.revision()
+        self._revision = self._assigned = file.progress.revision
         journal.adopt(dead)
