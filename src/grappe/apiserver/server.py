@@ -66,7 +66,7 @@ class ApiServer:
         self._keeper: Keeper | None = None
         self.pki = ensure(config)
         self._access = Access(store, clock, self.pki.service_account_key.read_bytes())
-        self._signer = Signer(store, clock, self._ca)
+        self._signer = Signer(store, clock, self.pki.signing)
         ids = RandomIds()
         self._caller = Caller()
         webhooks = Webhooks(self._caller, Services(store))
@@ -136,7 +136,7 @@ class ApiServer:
         self._keeper.start()
         self._signer.start(loopback)
         self._quotas.start(loopback)
-        self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
+        self._access.settle(loopback, self.pki.ca_certificate.read_bytes)
         self._expiry = asyncio.create_task(
             EventExpiry(self._store, self._clock).run(), name="event expiry"
         )
@@ -148,9 +148,9 @@ class ApiServer:
 
         return compile_match_conditions(conditions, self._access.authorizer)
 
-    def _ca(self) -> tuple[bytes, bytes]:
-        """The CA's certificate and key."""
-        return self.pki.ca_certificate.read_bytes(), self.pki.key("ca").read_bytes()
+    def authority_changed(self) -> None:
+        """There is another authority to trust, in `pki.ca_certificate`."""
+        self._access.authority_changed()
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""

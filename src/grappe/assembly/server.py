@@ -56,7 +56,7 @@ async def run(config: ClusterConfig) -> None:
             {
                 "controllers": _controllers(api, clock),
                 "scheduler": _scheduler(api, clock),
-                "certificates": pki.renew_forever(config, tls),
+                "certificates": pki.renew_forever(config, tls, api.authority_changed),
             }
         )
     finally:
@@ -69,7 +69,7 @@ async def _controllers(api: ApiServer, clock: SystemClock) -> None:
     from grappe import controllers
 
     client = RestClient(InProcessTransport(api.handle, CONTROLLERS))
-    await controllers.run(client, clock, root_ca=api.pki.ca_certificate.read_text())
+    await controllers.run(client, clock, root_ca=api.pki.ca_certificate.read_text)
 
 
 async def _scheduler(api: ApiServer, clock: SystemClock) -> None:

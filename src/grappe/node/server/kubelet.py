@@ -55,16 +55,20 @@ class KubeletServer:
             ) from error
 
     async def renew_forever(self) -> None:
-        """Use a renewed serving certificate for new connections, without a restart."""
+        """Use a renewed serving certificate, and trust a new authority, for new connections and
+        without a restart."""
         settings = self._node.settings
-        used = _changed_at(settings.serving_certificate)
+        files = (settings.serving_certificate, settings.client_ca)
+        used = [_changed_at(path) for path in files]
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
-            now = _changed_at(settings.serving_certificate)
+            now = [_changed_at(path) for path in files]
             if self._tls is None or settings.serving_certificate is None or now == used:
                 continue
             try:
                 self._tls.load_cert_chain(settings.serving_certificate, settings.serving_key)
+                if settings.client_ca is not None:
+                    self._tls.load_verify_locations(settings.client_ca)
                 used = now
             except (OSError, ssl.SSLError) as error:
                 log.warning("the renewed serving certificate cannot be used yet: %s", error)
