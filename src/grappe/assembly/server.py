@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from grappe.base.errors import UserError
 from grappe.base.logging import setup
 from grappe.base.tasks import run_until_signalled
 from grappe.client.rest import RestClient
+from grappe.store.archive import Archive
 from grappe.store.sqlite import SqliteStore
 
 log = logging.getLogger("grappe.server")
@@ -38,8 +41,11 @@ async def run(config: ClusterConfig) -> None:
     if not config.port:
         config = config.with_port(choose_port(0))
         config.save()
-    store = SqliteStore.open(config.database, STORE_INDEXES)
     clock = SystemClock()
+    archive = Archive(config.archive_dir, clock)
+    # `grappe backup` asks by signal for what is not in the archive yet.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, archive.hurry)
+    store = SqliteStore.open(config.database, STORE_INDEXES, archive=archive)
     api = ApiServer(config, store, clock)
     await api.start()
     addresses = [("127.0.0.1", config.port)]
@@ -56,6 +62,7 @@ async def run(config: ClusterConfig) -> None:
             {
                 "controllers": _controllers(api, clock),
                 "scheduler": _scheduler(api, clock),
+                "archive": archive.run(),
                 "certificates": pki.renew_forever(config, tls, api.authority_changed),
             }
         )

@@ -120,8 +120,8 @@ class JournalFile:
     def _damaged(self, why: str) -> UserError:
         return UserError(
             f"the database {self._path} is damaged: {why}",
-            f"restore it from a backup, or start empty: move {self._path} and"
-            f" {self._path.name}-wal away and run: grappe up",
+            f"restore it from a backup (grappe restore), or start empty: move {self._path},"
+            f" {self._path.name}-wal and the backups beside it away, and run: grappe up",
         )
 
     # -- reading (at start) ------------------------------------------------------------------------
