@@ -28,9 +28,16 @@ class Provider:
     """A small OpenID provider on a free port of loopback."""
 
     def __init__(self, directory: Path) -> None:
-        self.ca, ca_key = new_ca("provider")
+        self.ca, ca_key = new_ca("provider", time.time(), 3600)
         pair = issue(
-            (self.ca, ca_key), "provider", (), sans=["127.0.0.1"], server=True, client=False
+            (self.ca, ca_key),
+            "provider",
+            (),
+            now=time.time(),
+            seconds=3600,
+            sans=["127.0.0.1"],
+            server=True,
+            client=False,
         )
         for name, content in zip(("tls.crt", "tls.key"), pair, strict=True):
             (directory / name).write_bytes(content)
