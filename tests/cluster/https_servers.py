@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -104,8 +105,11 @@ async def https_server(
 ) -> AsyncIterator[HttpsServer]:
     """A server with an authority of its own. With `client_ca` it asks clients for a certificate
     that this authority has signed."""
-    ca = new_ca("test-server")
-    certificate, key = issue(ca, "test-server", (), sans=sans, server=True, client=False)
+    now, day = time.time(), 86400.0
+    ca = new_ca("test-server", now, day)
+    certificate, key = issue(
+        ca, "test-server", (), now=now, seconds=day, sans=sans, server=True, client=False
+    )
     server = HttpsServer(answers, ca=ca[0])
     pem = directory / f"server-{id(server)}.pem"
     pem.write_bytes(certificate + key)

@@ -127,7 +127,7 @@ async def plant(cluster: TestCluster, *, nodes: int = 1) -> AsyncIterator[Plant]
         await add_node(cluster.client, f"n{number + 1}")
     async with background(
         made.run(),
-        controllers.run(cluster.client, cluster.clock, root_ca="PEM"),
+        controllers.run(cluster.client, cluster.clock, root_ca=lambda: "PEM"),
         scheduler.run(cluster.client, cluster.clock),
     ):
 

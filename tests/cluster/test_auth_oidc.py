@@ -28,9 +28,17 @@ class Provider:
     """A small OpenID provider on a free port of loopback."""
 
     def __init__(self, directory: Path) -> None:
-        self.ca, ca_key = new_ca("provider")
+        now, day = time.time(), 86400.0
+        self.ca, ca_key = new_ca("provider", now, day)
         pair = issue(
-            (self.ca, ca_key), "provider", (), sans=["127.0.0.1"], server=True, client=False
+            (self.ca, ca_key),
+            "provider",
+            (),
+            now=now,
+            seconds=day,
+            sans=["127.0.0.1"],
+            server=True,
+            client=False,
         )
         for name, content in zip(("tls.crt", "tls.key"), pair, strict=True):
             (directory / name).write_bytes(content)

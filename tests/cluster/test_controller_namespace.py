@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
+from grappe import controllers
 from grappe.api.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -13,9 +16,10 @@ from grappe.api.resources import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
+from grappe.controllers import rootca
 from grappe.testing.cluster import TestCluster
 
-from .plant import deployment, gone, plant, until
+from .plant import background, deployment, gone, plant, until
 
 Object = dict[str, Any]
 
@@ -48,6 +52,24 @@ async def test_a_new_namespace_gets_its_service_account_and_the_root_certificate
             return bool(now["data"] == {"ca.crt": "PEM"})
 
         await until(restored)
+
+
+async def test_the_root_certificates_follow_when_authorities_change(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rootca, "_LOOK_AGAIN", 0.05)
+    trusted = ["OLD"]
+    client = cluster.client
+
+    async def published(text: str) -> bool:
+        found = await client.get(CONFIG_MAPS, rootca.NAME, "kube-system")
+        return bool(found["data"] == {"ca.crt": text})
+
+    work = controllers.run(client, cluster.clock, root_ca=lambda: "\n".join(trusted))
+    async with background(work):
+        await until(lambda: published("OLD"))
+        trusted.append("NEW")
+        await until(lambda: published("OLD\nNEW"))
 
 
 async def test_a_namespace_goes_with_everything_in_it(cluster: TestCluster) -> None:

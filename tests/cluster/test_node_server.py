@@ -15,10 +15,12 @@ import pytest
 
 from grappe.api.resources import NODES, PODS
 from grappe.apiserver.http.messages import User
+from grappe.apiserver.pki import ensure
 from grappe.base.clock import SystemClock
 from grappe.node.agent import run
 from grappe.node.runtime.simulated import SimulatedRuntime
 from grappe.node.runtime.simulated.script import ANNOTATION
+from grappe.node.server import kubelet
 from grappe.node.settings import NodeSettings
 from grappe.testing.cluster import TestCluster, running_cluster
 
@@ -116,6 +118,26 @@ async def test_only_the_api_server_may_ask(tmp_path: Path) -> None:
         assert b" 403 " in await ask(port, admin, get("/pods"))
         assert b" 200 " in await ask(port, nobody, get("/healthz"))
         assert b'"name": "web"' in await ask(port, api, get("/pods"))
+
+
+async def test_a_new_authority_is_trusted_and_a_new_certificate_shown_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubelet, "_RENEW_SECONDS", 0.05)
+    async with serving(tmp_path) as (cluster, _):
+        port = await kubelet_port(cluster)
+        for path in cluster.config.pki_dir.iterdir():
+            if path.suffix in (".crt", ".key") and path.stem != "sa":
+                path.unlink()
+        ensure(cluster.config)
+        api = client_tls(cluster, "kubelet-client")
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    assert b'"name": "web"' in await ask(port, api, get("/pods"))
+                    return
+                except ssl.SSLError:
+                    await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The whole server process under HTTP load, killed again and again.
 
-What it answered is there afterwards, and a watch that goes on from where it was misses nothing and
-repeats nothing.
+What it answered is there afterwards, nothing else is, and a watch that goes on from where it was
+misses nothing and repeats nothing. GRAPPE_CRASH_ROUNDS sets how many times it is killed (12).
 """
 
 import asyncio
@@ -9,8 +9,9 @@ import os
 import random
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +25,12 @@ from grappe.base.config import ClusterConfig
 from grappe.client import connect
 from grappe.client.interface import Client, TransportError
 
-ROUNDS = max(2, int(os.environ.get("GRAPPE_CRASH_ROUNDS", "30")) // 6)
+ROUNDS = int(os.environ.get("GRAPPE_CRASH_ROUNDS", "12"))
 WRITERS = 12
+CLIENTS = 3
+FOLLOWERS = 3
 KEYS = 8
+VERBS = ("update", "patch", "apply", "delete")
 
 
 @asynccontextmanager
@@ -62,43 +66,23 @@ async def server(config: ClusterConfig) -> AsyncIterator[tuple[asyncio.subproces
             await client.close()
 
 
+@asynccontextmanager
+async def more_clients(config: ClusterConfig) -> AsyncIterator[list[Client]]:
+    """Clients with connections of their own."""
+    async with AsyncExitStack() as stack:
+        clients: list[Client] = [connect(config.kubeconfig) for _ in range(CLIENTS)]
+        for client in clients:
+            stack.push_async_callback(client.close)
+        yield clients
+
+
 @dataclass
-class Witness:
-    """What the server answered, and what its watch said."""
+class Follower:
+    """What one watch has said, over all lives of the server."""
 
-    answered: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: value, revision
-    tried: dict[str, str] = field(default_factory=dict)
+    position: str
     watched: dict[str, tuple[str, str]] = field(default_factory=dict)
-    position: str = ""
     events: int = 0
-    writes: int = 0
-
-    async def write(self, client: Client, number: int) -> None:
-        """Create, update and delete objects of one's own until the server is gone."""
-        while True:
-            name = f"w{number}-{random.randrange(KEYS)}"
-            value, revision = self.answered.get(name, ("-", ""))
-            wanted = "-" if value != "-" and random.random() < 0.25 else f"{random.random()}"
-            self.tried[name] = wanted
-            try:
-                if wanted == "-":
-                    await client.delete(CONFIG_MAPS, name, "default")
-                    self.answered[name] = ("-", "")
-                else:
-                    obj: Object = {
-                        "metadata": {"name": name, "namespace": "default"},
-                        "data": {"value": wanted, "filler": "x" * random.randrange(3000)},
-                    }
-                    if value == "-":
-                        found = await client.create(CONFIG_MAPS, obj)
-                    else:
-                        obj["metadata"]["resourceVersion"] = revision
-                        found = await client.update(CONFIG_MAPS, obj)
-                    self.answered[name] = (wanted, found["metadata"]["resourceVersion"])
-            except (TransportError, OSError):
-                return
-            del self.tried[name]
-            self.writes += 1
 
     async def watch(self, client: Client) -> None:
         """Follow from where the last watch ended, until the server is gone."""
@@ -122,13 +106,60 @@ class Witness:
         if kind == "DELETED":
             del self.watched[name]
         else:
-            self.watched[name] = (obj["data"]["value"], revision)
+            self.watched[name] = (whole(obj), revision)
 
-    async def check(self, client: Client) -> None:
+    async def reach(self, client: Client, found: dict[str, tuple[str, str]]) -> None:
+        """Watch on until it has told all that a list has found."""
+        if self.watched == found:
+            return
+        async with asyncio.timeout(30):
+            async for event in client.watch(CONFIG_MAPS, "default", resource_version=self.position):
+                self.take(event.type, event.object)
+                if self.watched == found:
+                    break
+
+
+@dataclass
+class Witness:
+    """What the server answered."""
+
+    answered: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: value, revision
+    tried: dict[str, str] = field(default_factory=dict)
+    newest: int = 0
+    writes: int = 0
+    verbs: Counter[str] = field(default_factory=Counter)
+
+    async def write(self, client: Client, number: int) -> None:
+        """Create, update, patch, apply and delete objects of one's own until the server is gone."""
+        while True:
+            name = f"w{number}-{random.randrange(KEYS)}"
+            value, revision = self.answered.get(name, ("-", ""))
+            verb = random.choice(VERBS) if value != "-" else random.choice(("create", "apply"))
+            wanted = "-" if verb == "delete" else f"{random.random()}"
+            self.tried[name] = wanted
+            try:
+                found = await _write(client, verb, name, wanted, revision)
+            except (TransportError, OSError):
+                return
+            del self.tried[name]
+            if verb == "delete":
+                self.answered[name] = ("-", "")
+            else:
+                at = found["metadata"]["resourceVersion"]
+                assert whole(found) == wanted
+                assert int(at) > int(revision or "0"), "the revision went back"
+                self.newest = max(self.newest, int(at))
+                self.answered[name] = (wanted, at)
+            self.verbs[verb] += 1
+            self.writes += 1
+
+    async def check(self, client: Client) -> dict[str, tuple[str, str]]:
         """The server's state is what it answered, or the write then under way."""
         page = await client.list(CONFIG_MAPS, "default")
+        assert int(page.resource_version) >= self.newest, "the revision went back"
+        self.newest = int(page.resource_version)
         found = {
-            o["metadata"]["name"]: (o["data"]["value"], o["metadata"]["resourceVersion"])
+            o["metadata"]["name"]: (whole(o), o["metadata"]["resourceVersion"])
             for o in page.items
             if o["metadata"]["name"].startswith("w")
         }
@@ -143,14 +174,34 @@ class Witness:
                 self.answered[name] = found[name]
         assert all(self.answered[name] == entry for name, entry in found.items())
         self.tried.clear()
-        if self.watched != found:
-            async with asyncio.timeout(30):
-                async for event in client.watch(
-                    CONFIG_MAPS, "default", resource_version=self.position
-                ):
-                    self.take(event.type, event.object)
-                    if self.watched == found:
-                        break
+        return found
+
+
+def whole(obj: Object) -> str:
+    """The value written, which stands at both ends of the object: half a write would show."""
+    data = obj["data"]
+    assert data["value"] == data["zcopy"], f"half a write: {data}"
+    return str(data["value"])
+
+
+async def _write(client: Client, verb: str, name: str, value: str, revision: str) -> Object:
+    """One write; what the server answered."""
+    if verb == "delete":
+        await client.delete(CONFIG_MAPS, name, "default")
+        return {}
+    data = {"value": value, "filler": "x" * random.randrange(3000), "zcopy": value}
+    obj: Object = {"metadata": {"name": name, "namespace": "default"}, "data": data}
+    match verb:
+        case "create":
+            return await client.create(CONFIG_MAPS, obj)
+        case "update":
+            obj["metadata"]["resourceVersion"] = revision
+            return await client.update(CONFIG_MAPS, obj)
+        case "patch":
+            return await client.patch(CONFIG_MAPS, name, {"data": data}, "default")
+        case _:
+            applied = {"apiVersion": "v1", "kind": "ConfigMap", **obj}
+            return await client.apply(CONFIG_MAPS, applied, field_manager="crash", force=True)
 
 
 @pytest.mark.crash
@@ -159,26 +210,37 @@ async def test_what_the_server_answered_survives_kill_9(tmp_path: Path) -> None:
     config = ClusterConfig("crash", tmp_path, choose_port(0), simulate=1)
     config.save()
     witness = Witness()
-    for number in range(ROUNDS):
-        async with server(config) as (process, client):
-            if number == 0:
-                witness.position = (await client.list(CONFIG_MAPS)).resource_version
-            elif witness.events:
-                await witness.check(client)
-            tasks = [asyncio.create_task(witness.write(client, n)) for n in range(WRITERS)]
-            watching = asyncio.create_task(witness.watch(client))
-            target = witness.writes + random.choice([1, 30, 400])
+    followers: list[Follower] = []
+    for _ in range(ROUNDS):
+        async with server(config) as (process, client), more_clients(config) as clients:
+            if not followers:
+                at = (await client.list(CONFIG_MAPS)).resource_version
+                followers = [Follower(at) for _ in range(FOLLOWERS)]
+            found = await witness.check(client)
+            for follower in followers:
+                await follower.reach(client, found)
+            tasks = [
+                asyncio.create_task(witness.write(clients[n % CLIENTS], n)) for n in range(WRITERS)
+            ]
+            tasks += [
+                asyncio.create_task(follower.watch(clients[n % CLIENTS]))
+                for n, follower in enumerate(followers)
+            ]
+            target = witness.writes + random.choice([1, 30, 200])
             while witness.writes < target:
-                for task in (*tasks, watching):
+                for task in tasks:
                     if task.done():
                         task.result()
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(random.uniform(0.0005, 0.004))
             process.send_signal(signal.SIGKILL)
-            await asyncio.wait_for(asyncio.gather(*tasks, watching), 30)
+            await asyncio.wait_for(asyncio.gather(*tasks), 30)
     async with server(config) as (_, client):
-        await witness.check(client)
+        found = await witness.check(client)
+        for follower in followers:
+            await follower.reach(client, found)
     assert witness.writes > ROUNDS
-    assert witness.events > ROUNDS
+    assert all(follower.events > ROUNDS for follower in followers)
+    print(f"{ROUNDS} kills, {witness.writes} writes answered: {dict(witness.verbs)}")
 
 
 async def test_an_object_too_large_for_the_disk_is_refused_and_the_server_lives(

@@ -89,7 +89,7 @@ class ApiServer:
             self.pki.service_account_key.read_bytes(),
             load_authentication(config.authentication_file),
         )
-        self._signer = Signer(store, clock, self._ca)
+        self._signer = Signer(store, clock, self.pki.signing)
         self._approver = Approver(store, self._access.authorizer)
         ids = RandomIds()
         self._caller = Caller()
@@ -188,7 +188,7 @@ class ApiServer:
         self._signer.start(loopback)
         self._approver.start(loopback)
         self._quotas.start(loopback)
-        self._access.settle(loopback, self.pki.ca_certificate.read_bytes())
+        self._access.settle(loopback, self.pki.ca_certificate.read_bytes)
         self._expiry = asyncio.create_task(
             EventExpiry(self._store, self._clock).run(), name="event expiry"
         )
@@ -204,9 +204,9 @@ class ApiServer:
         """What Kubernetes checks after its start under these names is done by `start`."""
         return {f"poststarthook/{name}": lambda: self._started for name in _HOOKS}
 
-    def _ca(self) -> tuple[bytes, bytes]:
-        """The CA's certificate and key."""
-        return self.pki.ca_certificate.read_bytes(), self.pki.key("ca").read_bytes()
+    def authority_changed(self) -> None:
+        """There is another authority to trust, in `pki.ca_certificate`."""
+        self._access.authority_changed()
 
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""

@@ -83,6 +83,13 @@ def create(name: str, data_dir: Path | None, port: int | None, simulate: int) ->
         from grappe.network.namespace import free_slot
 
         config = replace(config, slot=free_slot(name))
+    adopt(config)
+    return config
+
+
+def adopt(config: ClusterConfig) -> None:
+    """Write down a cluster's facts in its directory, and where that is."""
+    name, where, usual = config.name, config.data_dir, default_data_dir(config.name)
     try:
         _require_ours(where, name)
         config.save()
@@ -95,7 +102,6 @@ def create(name: str, data_dir: Path | None, port: int | None, simulate: int) ->
         raise UserError(
             f"nothing can be kept in {where}: {error.strerror}", "choose another: --data-dir DIR"
         ) from None
-    return config
 
 
 def _require_ours(data_dir: Path, name: str) -> None:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from grappe.base.errors import UserError
 from grappe.base.logging import setup
 from grappe.base.tasks import run_until_signalled
 from grappe.client.rest import RestClient
+from grappe.store.archive import Archive
 from grappe.store.sqlite import SqliteStore
 
 log = logging.getLogger("grappe.server")
@@ -39,9 +42,12 @@ async def run(config: ClusterConfig) -> None:
     if not config.port:
         config = config.with_port(choose_port(0))
         config.save()
-    keys = sealer_of(config.encryption_config)
-    store = SqliteStore.open(config.database, STORE_INDEXES, sealing=keys)
     clock = SystemClock()
+    archive = Archive(config.archive_dir, clock)
+    # `grappe backup` asks by signal for what is not in the archive yet.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, archive.hurry)
+    keys = sealer_of(config.encryption_config)
+    store = SqliteStore.open(config.database, STORE_INDEXES, sealing=keys, archive=archive)
     api = ApiServer(config, store, clock)
     await api.start()
     addresses = [("127.0.0.1", config.port)]
@@ -58,7 +64,8 @@ async def run(config: ClusterConfig) -> None:
             {
                 "controllers": _controllers(api, clock),
                 "scheduler": _scheduler(api, clock),
-                "certificates": pki.renew_forever(config, tls),
+                "archive": archive.run(),
+                "certificates": pki.renew_forever(config, tls, api.authority_changed),
             }
         )
     finally:
@@ -71,7 +78,7 @@ async def _controllers(api: ApiServer, clock: SystemClock) -> None:
     from grappe import controllers
 
     client = RestClient(InProcessTransport(api.handle, CONTROLLERS))
-    await controllers.run(client, clock, root_ca=api.pki.ca_certificate.read_text())
+    await controllers.run(client, clock, root_ca=api.pki.ca_certificate.read_text)
 
 
 async def _scheduler(api: ApiServer, clock: SystemClock) -> None:

@@ -92,6 +92,11 @@ class ClusterConfig:
         return self.data_dir / "authentication.yaml"
 
     @property
+    def archive_dir(self) -> Path:
+        """What the database has been, for restores."""
+        return self.data_dir / "backups"
+
+    @property
     def pki_dir(self) -> Path:
         return self.data_dir / "pki"
 

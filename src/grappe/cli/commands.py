@@ -15,6 +15,8 @@ _COMMANDS = {
     "status": "show what runs and whether it is well",
     "kubeconfig": "print the cluster's kubeconfig",
     "logs": "show a component's log",
+    "backup": "write all of a running cluster's state into one file",
+    "restore": "put a cluster back as it was, from a file or at a time",
     "image": "put container images into the cluster, list them",
     "doctor": "say what is missing or broken, and how to mend it",
     "demo": "from a Git repository to a running application",

@@ -172,11 +172,21 @@ def context_name(config: ClusterConfig) -> str:
 
 
 def _merge_context(config: ClusterConfig) -> Path:
+    """By file names, not copies, so that it stays good when the certificates are renewed."""
     import yaml
 
     from grappe.client.kubeconfig_edit import merge_context
 
     admin = yaml.safe_load(config.kubeconfig.read_text())
+    pki = config.pki_dir
+    admin["clusters"][0]["cluster"] = {
+        "server": admin["clusters"][0]["cluster"]["server"],
+        "certificate-authority": str(pki / "ca.crt"),
+    }
+    admin["users"][0]["user"] = {
+        "client-certificate": str(pki / "admin.crt"),
+        "client-key": str(pki / "admin.key"),
+    }
     return merge_context(None, context_name(config), admin)
 
 

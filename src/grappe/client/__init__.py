@@ -17,10 +17,13 @@ def connect(kubeconfig_path: Path | None = None, context: str | None = None) -> 
     """A client for one context of a kubeconfig; without a path, of the default files or the pod.
 
     UserError when there is none or it cannot be used. Nothing is sent yet. `close` it when done.
+    A kubeconfig named by its path may be written anew while the client lives.
     """
     # Loaded here, so that `grappe.client.interface` alone stays cheap to import.
     from grappe.client import kubeconfig
     from grappe.client.https import HttpsTransport
     from grappe.client.rest import RestClient
 
-    return RestClient(HttpsTransport(kubeconfig.load(kubeconfig_path, context)))
+    settings = kubeconfig.load(kubeconfig_path, context)
+    renewed = kubeconfig.Renewed(kubeconfig_path, context) if kubeconfig_path else None
+    return RestClient(HttpsTransport(settings, renewed=renewed))

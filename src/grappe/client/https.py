@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from grappe.base.errors import UserError
@@ -16,7 +17,10 @@ from grappe.client.interface import Answer, TransportError
 from grappe.client.settings import ConnectionSettings
 from grappe.client.status import error_of
 
+log = logging.getLogger("grappe.client")
+
 _TOKEN_FILE_SECONDS = 60.0
+_RENEWAL_SECONDS = 10.0
 
 
 class HttpsTransport:
@@ -27,23 +31,50 @@ class HttpsTransport:
     """
 
     def __init__(
-        self, settings: ConnectionSettings, *, limit: int = 32, timeout: float = 30.0
+        self,
+        settings: ConnectionSettings,
+        *,
+        limit: int = 32,
+        timeout: float = 30.0,
+        renewed: Callable[[], ConnectionSettings | None] | None = None,
     ) -> None:
+        """`renewed` is asked now and then for settings that have replaced those given."""
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(limit)
+        self._closed = False
+        self._idle: list[Connection] = []
+        self._renewed = renewed
+        self._looked = time.monotonic()
+        self._use(settings)
+
+    def _use(self, settings: ConnectionSettings) -> None:
+        """Make new connections by these settings."""
         url = _split(settings.server)
+        self._tls = _tls_context(settings) if url.scheme == "https" else None
         self._settings = settings
         self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._authority = url.netloc.rpartition("@")[2]
         self._prefix = url.path.rstrip("/")
-        self._tls = _tls_context(settings) if url.scheme == "https" else None
-        self._timeout = timeout
-        self._slots = asyncio.Semaphore(limit)
-        self._idle: list[Connection] = []
         plugin = settings.exec_plugin
         self._exec_token = ExecToken(plugin) if plugin is not None else None
         self._token = settings.token
         self._token_read = float("-inf")
-        self._closed = False
+        for connection in self._idle:
+            connection.close()
+        self._idle = []  # another list: what is under way comes back to the old one
+
+    def _look_for_renewal(self) -> None:
+        """Take over settings that have changed: certificates end, long before processes do."""
+        if self._renewed is None or time.monotonic() - self._looked < _RENEWAL_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            settings = self._renewed()
+            if settings is not None:
+                self._use(settings)
+        except UserError as error:
+            log.warning("the kubeconfig has changed and cannot be used: %s", error.message)
 
     async def request(
         self,
@@ -54,6 +85,7 @@ class HttpsTransport:
         body: bytes,
     ) -> Answer:
         """One request, one whole answer, whatever its status; TransportError when none came."""
+        self._look_for_renewal()
         target, sent = self._target(path, query), await self._headers(headers)
         async with self._slots:
             try:
@@ -71,6 +103,7 @@ class HttpsTransport:
     ) -> AsyncIterator[bytes]:
         """GET, then yield whole lines without their line feeds until the server ends it."""
         connection: Connection | None = None
+        self._look_for_renewal()
         target, sent = self._target(path, query), await self._headers(headers)
         try:
             try:
@@ -129,14 +162,15 @@ class HttpsTransport:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Answer:
+        idle = self._idle
         try:
             head = await connection.send(method, target, headers, body)
             answer = Answer(head.status, head.headers, await connection.read_all())
         except BaseException:
             connection.close()
             raise
-        if connection.reusable and not self._closed:
-            self._idle.append(connection)
+        if connection.reusable and not self._closed and idle is self._idle:
+            idle.append(connection)
         else:
             connection.close()
         return answer
@@ -152,9 +186,13 @@ class HttpsTransport:
     async def _connect(self) -> Connection:
         if self._closed:
             raise TransportError("the client is closed")
-        return await open_connection(
-            self._host, self._port, self._tls, server_name=self._settings.tls_server_name
-        )
+        try:
+            return await open_connection(
+                self._host, self._port, self._tls, server_name=self._settings.tls_server_name
+            )
+        except TransportError:
+            self._looked = float("-inf")  # perhaps what we trust or show has ended
+            raise
 
     def _target(self, path: str, query: Mapping[str, str]) -> str:
         if not query:

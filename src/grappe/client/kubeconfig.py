@@ -45,6 +45,31 @@ def load(path: Path | None = None, context: str | None = None) -> ConnectionSett
     return settings_of(merged(paths), context, paths[0])
 
 
+class Renewed:
+    """The settings of a kubeconfig each time its file has been written anew."""
+
+    def __init__(self, path: Path, context: str | None = None) -> None:
+        self._path = path
+        self._context = context
+        self._written = 0
+        self._written = self._written_at()
+
+    def __call__(self) -> ConnectionSettings | None:
+        """The new settings; None when the file is as it was. UserError as `load`."""
+        written = self._written_at()
+        if written == self._written:
+            return None
+        settings = load(self._path, self._context)
+        self._written = written
+        return settings
+
+    def _written_at(self) -> int:
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return self._written  # it comes back
+
+
 def in_cluster(
     environment: Mapping[str, str] = os.environ, files: Path = _POD_FILES
 ) -> ConnectionSettings | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from grappe.base.clock import Clock
@@ -13,13 +14,13 @@ from grappe.reconcile.events import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`root_ca`: the PEM certificate pods trust the API server by."""
+    """`root_ca` gives the PEM certificates pods trust the API server by; "" for none."""
 
     client: Client
     clock: Clock
     informers: SharedInformers
     everything: Everything
-    root_ca: str
+    root_ca: Callable[[], str]
 
     def recorder(self, component: str) -> Recorder:
         """Events of one controller, named as in kube-controller-manager."""

@@ -15,9 +15,11 @@ from grappe.api.errors import ApiError
 from grappe.api.resources import CONFIG_MAPS, NAMESPACES
 from grappe.client.informer import EventType
 from grappe.controllers.context import Context
-from grappe.reconcile import Controller, Key
+from grappe.reconcile import Controller, Key, Result
 
 NAME = "kube-root-ca.crt"
+_LOOK_AGAIN = 600.0
+"""Seconds until the certificates are read again: authorities change over years."""
 _DESCRIPTION = {
     "kubernetes.io/description": (
         "Contains a CA bundle that can be used to verify the kube-apiserver when using internal "
@@ -34,7 +36,7 @@ def build(context: Context) -> Controller:
 class RootCaPublisher:
     def __init__(self, context: Context) -> None:
         self._client = context.client
-        self._pem = context.root_ca
+        self._root_ca = context.root_ca
         self._namespaces = context.informers.of(NAMESPACES)
         self._published = context.informers.of(CONFIG_MAPS, field_selector=f"metadata.name={NAME}")
         self.controller = Controller("root-ca-publisher", reconcile=self.reconcile)
@@ -44,14 +46,15 @@ class RootCaPublisher:
     def _config_map_changed(self, event_type: EventType, obj: Object, old: Object | None) -> None:
         self.controller.enqueue(None, obj["metadata"]["namespace"])
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> Result | None:
         namespace = self._namespaces.get(None, key.name)
-        if not self._pem or namespace is None or namespace["metadata"].get("deletionTimestamp"):
-            return
-        wanted = {"ca.crt": self._pem}
+        pem = self._root_ca()
+        if not pem or namespace is None or namespace["metadata"].get("deletionTimestamp"):
+            return None
+        wanted = {"ca.crt": pem}
         present = self._published.get(key.name, NAME)
         if present is not None and present.get("data") == wanted:
-            return
+            return Result(_LOOK_AGAIN)
         config_map = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -67,3 +70,4 @@ class RootCaPublisher:
         except ApiError as error:
             if error.code not in (403, 404, 409):
                 raise
+        return Result(_LOOK_AGAIN)

@@ -64,10 +64,12 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
 )
 
 
-async def run(client: Client, clock: Clock | None = None, *, root_ca: str = "") -> None:
+async def run(
+    client: Client, clock: Clock | None = None, *, root_ca: Callable[[], str] = str
+) -> None:
     """Run all controllers until cancelled.
 
-    `root_ca` is the PEM certificate that pods are to trust the API server by; without it no
+    `root_ca` gives the PEM certificates that pods are to trust the API server by; without any no
     `kube-root-ca.crt` ConfigMaps are published.
     """
     informers = SharedInformers(client)

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from grappe.store.bucket import Bucket
 from grappe.store.interface import (
     CommitFailedError,
+    CompactedError,
     Draft,
     Event,
     EventType,
@@ -41,17 +42,19 @@ _GROUP_WRITES = 512
 _REFUSED_SECONDS = 30.0
 """How long a failed commit makes the store unhealthy when nothing is written after it."""
 _AGE_STEP = 60.0
-"""Seconds between two looks at the age of history."""
+"""Seconds between two looks at the age of history, and at what all of it weighs."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryLimits:
     """How much history each bucket keeps for watchers and consistent lists: whichever of
-    bytes, events and age (seconds) is reached first."""
+    bytes, events and age (seconds) is reached first. All buckets together keep no more than
+    `total_bytes`, looked at once a minute: those with the longest history give first."""
 
     bytes: int = 4 * 1024 * 1024
     events: int = 20_000
     seconds: float = 3600.0
+    total_bytes: int = 64 * 1024 * 1024
 
 
 class Write(NamedTuple):
@@ -117,6 +120,7 @@ class JournaledStore:
         self._buckets: dict[str, Bucket] = {}
         self._subscribers: dict[str, dict[_Subscription, None]] = {}
         self._revision = 0  # newest committed
+        self._compacted = 0  # nothing at or below it can be watched, in buckets still empty too
         self._assigned = 0  # newest given out; never given out again, even when its commit fails
         self._pending: list[Write] = []
         self._overlay: dict[tuple[str, str], Record | None] = {}
@@ -124,6 +128,7 @@ class JournaledStore:
         self._quiet = 0  # turns since then without another
         self._latest = 0.0  # when the group must be committed
         self._ages: deque[tuple[float, int]] = deque()  # (when, revision reached by then)
+        self._aging: asyncio.TimerHandle | None = None
         self._closed = False
         self._refused = -inf  # when a commit failed, none having reached the disk since
         self._told: list[Callable[[float, dict[tuple[str, EventType], int]], None]] = []
@@ -158,6 +163,8 @@ class JournaledStore:
             raise FutureRevisionError(f"revision {at} is above {self._revision}")
         found = self._buckets.get(bucket)
         if found is None:
+            if at is not None and at < self._compacted:
+                raise CompactedError(self._compacted)
             return []
         if at is None or at == self._revision:
             return found.select(prefix, after)
@@ -175,6 +182,8 @@ class JournaledStore:
         self, bucket: str, after: int, deliver: Callable[[Sequence[Event]], None]
     ) -> _Subscription:
         found = self._buckets.get(bucket)
+        if found is None and after < self._compacted:
+            raise CompactedError(self._compacted)
         missed = found.events_after(after) if found is not None else []
         subscribers = self._subscribers.setdefault(bucket, {})
         subscription = _Subscription(subscribers, after, deliver)
@@ -313,21 +322,35 @@ class JournaledStore:
     def _bucket(self, name: str) -> Bucket:
         bucket = self._buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()))
+            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), self._compacted)
         return bucket
 
     def _trim(self, written: Iterable[str]) -> None:
-        """Keep the history of the buckets just written, and now and then of all, in bounds."""
-        up_to = 0
-        now = time.monotonic()
-        ages = self._ages
-        if not ages or now - ages[-1][0] >= _AGE_STEP:
-            ages.append((now, self._revision))
-            while ages and now - ages[0][0] > self._limits.seconds:
-                up_to = ages.popleft()[1]
+        """Keep the history of the buckets just written in bounds."""
+        if self._aging is None:
+            self._look_at_age()
         dead: list[int] = []
-        for name in self._buckets if up_to else written:
-            dead.extend(self._buckets[name].trim(self._limits.bytes, self._limits.events, up_to))
+        for name in written:
+            dead.extend(self._buckets[name].trim(self._limits.bytes, self._limits.events, 0))
+        if dead:
+            self._journal.forget(dead)
+
+    def _look_at_age(self) -> None:
+        """Forget what is too old or too much in all buckets, also when nothing is written."""
+        self._aging = asyncio.get_running_loop().call_later(_AGE_STEP, self._look_at_age)
+        up_to, now, ages = 0, time.monotonic(), self._ages
+        ages.append((now, self._revision))
+        while ages and now - ages[0][0] >= self._limits.seconds:
+            up_to = ages.popleft()[1]
+        dead: list[int] = []
+        for bucket in self._buckets.values():
+            dead.extend(bucket.trim(self._limits.bytes, self._limits.events, up_to))
+        excess = sum(b.history_bytes for b in self._buckets.values()) - self._limits.total_bytes
+        while excess > 0:
+            longest = max(self._buckets.values(), key=lambda b: b.history_bytes)
+            before = longest.history_bytes
+            dead.extend(longest.trim(before // 2, self._limits.events, 0))
+            excess -= before - longest.history_bytes
         if dead:
             self._journal.forget(dead)
 
@@ -339,5 +362,7 @@ class JournaledStore:
         if self._closed:
             return
         self._commit()
+        if self._aging is not None:
+            self._aging.cancel()
         self._closed = True
         self._journal.close()

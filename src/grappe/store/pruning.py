@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from grappe.store.core import Write
+from grappe.store.format import Row, Values
 from grappe.store.interface import CommitFailedError
-from grappe.store.journal import JournalFile, Row
+from grappe.store.journal import JournalFile
 
 log = logging.getLogger("grappe.store")
 
@@ -29,15 +30,19 @@ _BACKLOG_ROWS = 5_000
 class PrunedJournal:
     """A Journal (see core.py) over a JournalFile.
 
-    `progress` gives the floor of every bucket and the newest revision, to be noted with each
-    slice.
+    `floors` gives the floor of every bucket, to be noted with each slice; `written` is told of
+    each group once it is on disk.
     """
 
     def __init__(
-        self, file: JournalFile, progress: Callable[[], tuple[Mapping[str, int], int]]
+        self,
+        file: JournalFile,
+        floors: Callable[[], Mapping[str, int]],
+        written: Callable[[Sequence[Values]], None] | None = None,
     ) -> None:
         self._file = file
-        self._progress = progress
+        self._floors = floors
+        self._written = written
         self._dead: deque[int] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._commits = 0
@@ -45,9 +50,11 @@ class PrunedJournal:
 
     def append(self, writes: Sequence[Write]) -> None:
         self._commits += 1
-        self._file.append(
+        values = self._file.append(
             [Row(bucket, event.type == "DELETED", event.record) for bucket, event, _ in writes]
         )
+        if self._written is not None:
+            self._written(values)
         if self._dead and self._timer is None:
             self._schedule(_IDLE_SECONDS)
 
@@ -78,9 +85,8 @@ class PrunedJournal:
         if not self._dead:
             return self._file.shrink(_SLICE_PAGES)
         revisions = list(islice(self._dead, _SLICE_ROWS))
-        floors, reached = self._progress()
         try:
-            self._file.prune(revisions, floors, reached)
+            self._file.prune(revisions, self._floors())
         except CommitFailedError as error:
             # Nothing is lost: the rows stay until a later write finds the disk well again.
             log.warning("cannot prune history: %s", error)

@@ -5,27 +5,49 @@ The whole state is in memory; the file is read once, at open.
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from grappe.base.errors import UserError
+from grappe.store.archive import Archive
 from grappe.store.bucket import Bucket
 from grappe.store.core import HistoryLimits, JournaledStore
+from grappe.store.format import Row
 from grappe.store.interface import Event, Record
 from grappe.store.journal import JournalFile
 from grappe.store.pruning import PrunedJournal
 from grappe.store.sealing import Sealing
+
+log = logging.getLogger("grappe.store")
 
 
 class SqliteStore(JournaledStore):
     """A Store in one SQLite file (write-ahead log, synchronous=FULL)."""
 
     def __init__(
-        self, file: JournalFile, indexes: Iterable[tuple[str, str]], limits: HistoryLimits
+        self,
+        file: JournalFile,
+        indexes: Iterable[tuple[str, str]],
+        limits: HistoryLimits,
+        archive: Archive | None,
     ) -> None:
-        journal = PrunedJournal(file, lambda: (self._floors(), self._revision))
+        journal = PrunedJournal(file, self._floors, archive.note if archive else None)
         super().__init__(journal, indexes, limits)
-        self._load(file, journal)
+        self._archive = archive
+        missed = self._load(file, journal)
+        pruned = max((file.progress.compacted, *file.floors.values()))
+        stale = file.stale
+        if archive is not None:
+            self._require_archived(archive)
+            if file.exposed:
+                archive.empty()  # before the rows are sealed: a crash must not leave it behind
         file.reseal()
+        if archive is not None:
+            # What was missed is whole unless something above what is archived has been pruned.
+            whole = pruned <= archive.reached and not stale
+            archive.begin(self._everything, file.encode, missed if whole else None)
 
     @classmethod
     def open(
@@ -34,30 +56,39 @@ class SqliteStore(JournaledStore):
         indexes: Iterable[tuple[str, str]] = (),
         limits: HistoryLimits | None = None,
         sealing: Sealing | None = None,
+        archive: Archive | None = None,
     ) -> SqliteStore:
-        """Open or create the database; UserError when it is in use, damaged or unreadable.
-        `sealing` encrypts what it speaks of; what was written otherwise is rewritten now."""
+        """Open or create the database; UserError when it is in use, damaged or unreadable, or when
+        less is in it than in its archive. `sealing` encrypts what it speaks of; what was written
+        otherwise is rewritten now."""
         file = JournalFile(path, sealing)
         try:
-            return cls(file, indexes, limits or HistoryLimits())
+            return cls(file, indexes, limits or HistoryLimits(), archive)
         except BaseException:
-            file.close()
+            file.abandon()
             raise
 
-    def _load(self, file: JournalFile, journal: PrunedJournal) -> None:
-        """Rebuild state and history, handing over the rows a crash left to be pruned."""
-        floors = file.floors()
+    def _load(self, file: JournalFile, journal: PrunedJournal) -> list[Row]:
+        """Rebuild state and history, handing over the rows a crash left to be pruned. The rows
+        that are not in the archive yet."""
+        floors = file.floors
+        compacted = file.progress.compacted
         states: dict[str, dict[str, Record]] = {}
         histories: dict[str, list[Event]] = {}
         dead: list[int] = []
-        for name, deleted, record in file.rows():
+        missed: list[Row] = []
+        archived = self._archive.reached if self._archive is not None else sys.maxsize
+        for row in file.rows():
+            name, deleted, record = row
+            if record.revision > archived:
+                missed.append(row)
             state = states.setdefault(name, {})
             previous = state.get(record.key)
             if deleted:
                 state.pop(record.key, None)
             else:
                 state[record.key] = record
-            if record.revision > floors.get(name, 0):
+            if record.revision > max(floors.get(name, 0), compacted):
                 event = (
                     Event("DELETED", record, previous)
                     if deleted
@@ -69,9 +100,39 @@ class SqliteStore(JournaledStore):
                 dead.append(previous.revision)
             if deleted:
                 dead.append(record.revision)
+        self._compacted = compacted
         for name in states.keys() | floors.keys():
-            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floors.get(name, 0))
+            floor = max(floors.get(name, 0), compacted)
+            bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floor)
             bucket.load(states.get(name, {}), histories.get(name, ()))
             dead.extend(bucket.trim(self._limits.bytes, self._limits.events, 0))
-        self._revision = self._assigned = file.revision()
+        self._revision = self._assigned = file.progress.revision
         journal.adopt(dead)
+        return missed
+
+    def _require_archived(self, archive: Archive) -> None:
+        """UserError when the archive goes on behind the end of the database."""
+        if archive.reached > self._revision:
+            raise UserError(
+                f"the database ends at revision {self._revision}, but {archive.reached} was"
+                f" archived in {archive.directory}: writes are missing",
+                "run: grappe restore; or go on without them: move that directory away",
+            )
+
+    def _everything(self) -> tuple[int, list[Row]]:
+        """The newest revision and all that is alive."""
+        rows = [
+            Row(name, False, record)
+            for name, bucket in self._buckets.items()
+            for record in bucket.records.values()
+        ]
+        return self._revision, rows
+
+    async def close(self) -> None:
+        self._commit()
+        if self._archive is not None and not self._closed:
+            try:
+                await self._archive.flush()
+            except OSError as error:
+                log.warning("cannot write the archive: %s", error)
+        await super().close()

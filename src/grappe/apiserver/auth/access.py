@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from grappe.apiserver.auth.authenticator import Authenticator
 from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.auth.bearer import BearerTokens
@@ -53,12 +55,15 @@ class Access:
     def start(self) -> None:
         self.rbac.start(self._store)
 
-    def settle(self, loopback: Loopback, ca: bytes) -> None:
+    def settle(self, loopback: Loopback, ca: Callable[[], bytes]) -> None:
         """From now on write the rules of aggregated ClusterRoles, and fill token Secrets; `ca`
-        is the PEM of the cluster's CA."""
+        gives the PEM of the authorities to trust."""
         self._issuers.start()
         self._aggregation.start(loopback)
         self._token_secrets.start(loopback, ca)
+
+    def authority_changed(self) -> None:
+        self._token_secrets.look_at_all()
 
     async def stop(self) -> None:
         await self._issuers.stop()

@@ -8,7 +8,7 @@ https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-s
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from grappe.api.resources import SECRETS, SERVICE_ACCOUNTS
 from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
@@ -32,10 +32,10 @@ class TokenSecrets:
         """Every token secret there is, as `namespace/name`."""
         self._upkeep = Upkeep("token secret", self._settle)
         self._loopback: Loopback | None = None
-        self._ca = b""
+        self._ca: Callable[[], bytes] = bytes
 
-    def start(self, loopback: Loopback, ca: bytes) -> None:
-        """`ca` is the PEM of the cluster's CA."""
+    def start(self, loopback: Loopback, ca: Callable[[], bytes]) -> None:
+        """`ca` gives the PEM of the authorities that clients are to trust."""
         self._loopback, self._ca = loopback, ca
         store = self._store
         self._keys = {record.key for record in store.by_field(SECRETS.bucket, "type", TYPE)}
@@ -44,6 +44,10 @@ class TokenSecrets:
             store.watch(SECRETS.bucket, store.revision, self._secrets_changed),
             store.watch(SERVICE_ACCOUNTS.bucket, store.revision, self._accounts_changed),
         )
+
+    def look_at_all(self) -> None:
+        """What is in all of them may have to change."""
+        self._upkeep.look_at(self._keys)
 
     async def stop(self) -> None:
         await self._upkeep.stop()
@@ -81,7 +85,7 @@ class TokenSecrets:
             await self._loopback.delete(SECRETS, namespace, name)
             return
         data = secret.get("data") or {}
-        wanted = {"ca.crt": _packed(self._ca), "namespace": _packed(namespace.encode())}
+        wanted = {"ca.crt": _packed(self._ca()), "namespace": _packed(namespace.encode())}
         if "token" not in data:
             token = self._tokens.issue_lasting(namespace, account, uid, name)
             wanted["token"] = _packed(token.encode())

@@ -7,9 +7,11 @@ they end. Must never log key material, nor import `cryptography` when nothing is
 from grappe.apiserver.pki.ensure import ensure
 from grappe.apiserver.pki.files import Pki
 from grappe.apiserver.pki.kubeconfig import write_kubeconfig
+from grappe.apiserver.pki.rotation import Lifetimes
 from grappe.apiserver.pki.tls import kubelet_client_context, renew_forever, server_ssl_context
 
 __all__ = [
+    "Lifetimes",
     "Pki",
     "ensure",
     "kubelet_client_context",

@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_CA_DAYS = 3650
-LEAF_DAYS = 365
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -24,12 +22,12 @@ def new_key() -> bytes:
     return _pem(ec.generate_private_key(ec.SECP256R1()))
 
 
-def new_ca(cluster: str) -> tuple[bytes, bytes]:
-    """Certificate and key of a new authority."""
+def new_ca(name: str, now: float, seconds: float) -> tuple[bytes, bytes]:
+    """Certificate and key of a new authority called `name`, good for `seconds` from `now` on."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"grappe-{cluster}-ca")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
-        _builder(name, name, key.public_key(), _CA_DAYS)
+        _builder(subject, subject, key.public_key(), now, now + seconds)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_key_usage(ca=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -37,17 +35,26 @@ def new_ca(cluster: str) -> tuple[bytes, bytes]:
     return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
 
 
+def ends(certificate: bytes) -> float:
+    """When a certificate (PEM) ends, in seconds since the epoch."""
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
+
+
 def issue(
     ca: tuple[bytes, bytes],
     common_name: str,
     organizations: Sequence[str],
     *,
+    now: float,
+    seconds: float,
     sans: Sequence[str] = (),
     server: bool = False,
     client: bool = True,
 ) -> tuple[bytes, bytes]:
-    """Certificate and key, signed by `ca` (certificate, key). `sans` are names or addresses."""
+    """Certificate and key, signed by `ca` (certificate, key), good for `seconds` from `now` on but
+    not for longer than the authority. `sans` are names or addresses."""
     ca_certificate = x509.load_pem_x509_certificate(ca[0])
+    end = min(now + seconds, ca_certificate.not_valid_after_utc.timestamp())
     ca_key = serialization.load_pem_private_key(ca[1], None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -66,7 +73,7 @@ def issue(
         if wanted
     ]
     builder = (
-        _builder(subject, ca_certificate.subject, key.public_key(), LEAF_DAYS)
+        _builder(subject, ca_certificate.subject, key.public_key(), now, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -84,17 +91,20 @@ def issue(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    start: float,
+    end: float,
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_before(datetime.fromtimestamp(start, UTC) - _CLOCK_SKEW)
+        .not_valid_after(datetime.fromtimestamp(end, UTC))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 

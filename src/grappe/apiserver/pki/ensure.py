@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from typing import Any
 
 from grappe.apiserver.pki.files import Ledger, Pki, write_private
 from grappe.apiserver.pki.kubeconfig import write_kubeconfig
+from grappe.apiserver.pki.rotation import Lifetimes, next_step
+from grappe.base.clock import Clock, SystemClock
 from grappe.base.config import CLUSTER_DOMAIN, ClusterConfig
 from grappe.base.errors import UserError
-
-_LEAF_SECONDS = 365 * 86400  # authority.LEAF_DAYS, without importing cryptography
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +30,25 @@ class _Wanted:
     """Of a server's certificate; empty for a client's."""
 
 
-def ensure(config: ClusterConfig) -> Pki:
+def ensure(
+    config: ClusterConfig, clock: Clock | None = None, lives: Lifetimes | None = None
+) -> Pki:
     """Make what is missing, renew what ends soon, leave the rest alone.
 
-    Safe to call at every start, by several processes at once, and after a crash at any point.
+    Safe to call at every start and then now and again, by several processes at once, and after a
+    crash at any point. The service-account key is never changed: tokens end by themselves.
     """
     pki = Pki(config.pki_dir)
+    now = (clock or SystemClock()).now()
+    lives = lives or Lifetimes()
     with _alone(config.pki_dir):
-        _ensure_ca(pki, config.name)
+        ledger = Ledger(pki)
+        _ensure_authority(pki, ledger, config.name, now, lives)
         if not pki.service_account_key.exists():
             from grappe.apiserver.pki.authority import new_key
 
             write_private(pki.service_account_key, new_key())
-        _ensure_leaves(pki, config)
+        _ensure_leaves(pki, ledger, config, now, lives)
         _ensure_kubeconfigs(pki, config)
     return pki
 
@@ -65,22 +70,64 @@ def _alone(directory: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _ensure_ca(pki: Pki, cluster: str) -> None:
-    """The key is written first: a certificate without its key is damage, not a crash."""
+def _ensure_authority(pki: Pki, ledger: Ledger, cluster: str, now: float, lives: Lifetimes) -> None:
+    """The authority that signs, and the next one when it is time (rotation.py).
+
+    A key is written before its certificate: a certificate without its key is damage, not a crash.
+    """
     certificate, key = pki.certificate("ca"), pki.key("ca")
-    if certificate.exists() and key.exists():
-        return
-    if certificate.exists():
+    _finish_switch(pki)
+    if certificate.exists() and not key.exists():
         raise UserError(
             f"{key} is missing, but {certificate} is there",
             f"restore it from a backup, or remove {pki.directory} to get a new authority"
             " (every kubeconfig and token of the cluster ends)",
         )
+    if not certificate.exists():
+        from grappe.apiserver.pki.authority import new_ca
+
+        pair = new_ca(f"grappe-{cluster}-ca", now, lives.authority)
+        write_private(key, pair[1])
+        write_private(certificate, pair[0])
+    while True:
+        coming = pki.certificate("ca-next")
+        coming_ends = ledger.end_of("ca-next", coming.read_bytes()) if coming.exists() else None
+        ends = ledger.end_of("ca", pki.authorities()[0])
+        match next_step(now, ends, coming_ends, lives):
+            case "keep":
+                return
+            case "prepare":
+                _prepare_next(pki, cluster, now, lives)
+            case "switch":
+                others = [a for a in pki.authorities() if a != coming.read_bytes()]
+                write_private(certificate, b"".join((coming.read_bytes(), *_alive(others, now))))
+                _finish_switch(pki)
+
+
+def _prepare_next(pki: Pki, cluster: str, now: float, lives: Lifetimes) -> None:
+    """Make the next authority and let everybody trust it."""
     from grappe.apiserver.pki.authority import new_ca
 
-    pair = new_ca(cluster)
-    write_private(key, pair[1])
-    write_private(certificate, pair[0])
+    pair = new_ca(f"grappe-{cluster}-ca@{int(now)}", now, lives.authority)
+    write_private(pki.key("ca-next"), pair[1])
+    # Published first: it must never be there to sign without being trusted.
+    write_private(pki.certificate("ca"), b"".join((*pki.authorities(), pair[0])))
+    write_private(pki.certificate("ca-next"), pair[0])
+
+
+def _finish_switch(pki: Pki) -> None:
+    """The next authority's key becomes the signing one, once its certificate is the first."""
+    coming = pki.certificate("ca-next")
+    if coming.exists() and pki.authorities()[:1] == [coming.read_bytes()]:
+        if pki.key("ca-next").exists():
+            os.replace(pki.key("ca-next"), pki.key("ca"))
+        coming.unlink()
+
+
+def _alive(certificates: list[bytes], now: float) -> list[bytes]:
+    from grappe.apiserver.pki.authority import ends
+
+    return [certificate for certificate in certificates if ends(certificate) > now]
 
 
 def _wanted(config: ClusterConfig) -> list[_Wanted]:
@@ -121,9 +168,12 @@ def _wanted(config: ClusterConfig) -> list[_Wanted]:
     ]
 
 
-def _ensure_leaves(pki: Pki, config: ClusterConfig) -> None:
-    ledger = Ledger(pki)
-    authority = hashlib.sha256(pki.ca_certificate.read_bytes()).hexdigest()
+def _ensure_leaves(
+    pki: Pki, ledger: Ledger, config: ClusterConfig, now: float, lives: Lifetimes
+) -> None:
+    certificate = pki.authorities()[0]
+    authority = hashlib.sha256(certificate).hexdigest()
+    ends = min(now + lives.leaf, ledger.end_of("ca", certificate))
     for wanted in _wanted(config):
         facts: dict[str, Any] = {
             "ca": authority,
@@ -131,14 +181,15 @@ def _ensure_leaves(pki: Pki, config: ClusterConfig) -> None:
             "o": list(wanted.organizations),
             "sans": list(wanted.sans),
         }
-        if ledger.good(wanted.name, facts):
+        if ledger.good(wanted.name, facts, now + lives.renew):
             continue
+        name, groups, seconds = wanted.common_name, wanted.organizations, lives.leaf
         pair = (
-            pki.issue_serving(wanted.common_name, wanted.sans, wanted.organizations)
+            pki.issue_serving(name, wanted.sans, groups, now=now, seconds=seconds)
             if wanted.sans
-            else pki.issue_client(wanted.common_name, wanted.organizations)
+            else pki.issue_client(name, groups, now=now, seconds=seconds)
         )
-        ledger.keep(wanted.name, facts, pair, time.time() + _LEAF_SECONDS)
+        ledger.keep(wanted.name, facts, pair, ends)
 
 
 def _ensure_kubeconfigs(pki: Pki, config: ClusterConfig) -> None:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grappe.apiserver.pki.rotation import Lifetimes
 from grappe.base.errors import UserError
 
-RENEW_SECONDS = 60 * 86400
-"""A certificate with less than this left is issued anew."""
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -48,6 +48,7 @@ class Pki:
 
     @property
     def ca_certificate(self) -> Path:
+        """Every authority that is to be trusted; the first is the one that signs."""
         return self.certificate("ca")
 
     @property
@@ -55,24 +56,55 @@ class Pki:
         """The private key that signs service-account tokens (ES256)."""
         return self.key("sa")
 
+    def authorities(self) -> list[bytes]:
+        """The certificates of `ca_certificate`, one PEM each; none when there is no authority."""
+        try:
+            text = self.ca_certificate.read_bytes()
+        except FileNotFoundError:
+            return []
+        return [_BEGIN + part for part in text.split(_BEGIN)[1:]]
+
     def issue_client(
-        self, common_name: str, organizations: Sequence[str] = ()
+        self,
+        common_name: str,
+        organizations: Sequence[str] = (),
+        *,
+        now: float | None = None,
+        seconds: float = Lifetimes.leaf,
     ) -> tuple[bytes, bytes]:
-        """A client certificate and its key (PEM): user `common_name`, groups `organizations`."""
+        """A client certificate and its key (PEM): user `common_name`, groups `organizations`;
+        good for `seconds` from `now` (seconds since the epoch) on."""
         from grappe.apiserver.pki.authority import issue
 
-        return issue(self._ca(), common_name, organizations)
+        now = time.time() if now is None else now
+        return issue(self.signing(), common_name, organizations, now=now, seconds=seconds)
 
     def issue_serving(
-        self, common_name: str, sans: Sequence[str], organizations: Sequence[str] = ()
+        self,
+        common_name: str,
+        sans: Sequence[str],
+        organizations: Sequence[str] = (),
+        *,
+        now: float | None = None,
+        seconds: float = Lifetimes.leaf,
     ) -> tuple[bytes, bytes]:
         """A server's certificate for the names and addresses `sans`, and its key (PEM)."""
         from grappe.apiserver.pki.authority import issue
 
-        return issue(self._ca(), common_name, organizations, sans=sans, server=True, client=False)
+        return issue(
+            self.signing(),
+            common_name,
+            organizations,
+            now=time.time() if now is None else now,
+            seconds=seconds,
+            sans=sans,
+            server=True,
+            client=False,
+        )
 
-    def _ca(self) -> tuple[bytes, bytes]:
-        return self.certificate("ca").read_bytes(), self.key("ca").read_bytes()
+    def signing(self) -> tuple[bytes, bytes]:
+        """Certificate and key (PEM) of the authority that signs."""
+        return self.authorities()[0], self.key("ca").read_bytes()
 
 
 class Ledger:
@@ -89,12 +121,12 @@ class Ledger:
         if isinstance(entries, dict):
             self._entries = entries
 
-    def good(self, name: str, facts: Mapping[str, Any]) -> bool:
-        """Whether the pair is there, unharmed, for these facts, and lasts long enough."""
+    def good(self, name: str, facts: Mapping[str, Any], until: float) -> bool:
+        """Whether the pair is there, unharmed, for these facts, and lasts beyond `until`."""
         entry = self._entries.get(name, {})
         return (
             entry.get("facts") == facts
-            and entry.get("expires", 0) > time.time() + RENEW_SECONDS
+            and entry.get("expires", 0) > until
             and entry.get("digest") == self._digest(name)
         )
 
@@ -104,11 +136,22 @@ class Ledger:
         """Write a pair and note what it is."""
         write_private(self._pki.key(name), pair[1])
         write_private(self._pki.certificate(name), pair[0])
-        self._entries[name] = {
-            "facts": facts,
-            "expires": int(expires),
-            "digest": self._digest(name),
-        }
+        self._note(name, {"facts": facts, "expires": int(expires), "digest": self._digest(name)})
+
+    def end_of(self, name: str, certificate: bytes) -> float:
+        """When an authority's certificate ends, in seconds since the epoch; read from the
+        certificate once and then noted under `name`."""
+        digest = hashlib.sha256(certificate).hexdigest()
+        entry = self._entries.get(name, {})
+        if entry.get("digest") != digest:
+            from grappe.apiserver.pki.authority import ends
+
+            entry = {"expires": int(ends(certificate)), "digest": digest}
+            self._note(name, entry)
+        return float(entry["expires"])
+
+    def _note(self, name: str, entry: dict[str, Any]) -> None:
+        self._entries[name] = entry
         write_private(self._path, json.dumps(self._entries, indent=2).encode() + b"\n")
 
     def _digest(self, name: str) -> str:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grappe.apiserver.pki.files import RENEW_SECONDS, write_private
+from grappe.apiserver.pki.files import write_private
+from grappe.apiserver.pki.rotation import Lifetimes
 
 CLIENT_NAME = "front-proxy-client"
-_CA_SECONDS = 3650 * 86400
-_CLIENT_SECONDS = 365 * 86400
+_LIVES = Lifetimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,20 @@ def ensure_front_proxy(directory: Path, now: float | None = None) -> FrontProxy:
     files = (ca_certificate, ca_key, certificate, key)
     if not all(path.exists() for path in files):
         ends = {}
-    if ends.get("client", 0) < now + RENEW_SECONDS:
+    if ends.get("client", 0) < now + _LIVES.renew:
         from grappe.apiserver.pki.authority import issue, new_ca
 
-        if ends.get("ca", 0) < now + _CLIENT_SECONDS:
+        if ends.get("ca", 0) < now + _LIVES.leaf:
             old = ca_certificate.read_bytes() if ends else b""
-            made, made_key = new_ca("front-proxy")
+            made, made_key = new_ca(f"grappe-front-proxy-ca@{int(now)}", now, _LIVES.authority)
             write_private(ca_key, made_key)
             write_private(ca_certificate, made + _first(old))
-            ends["ca"] = now + _CA_SECONDS
+            ends["ca"] = now + _LIVES.authority
         authority = (_first(ca_certificate.read_bytes()), ca_key.read_bytes())
-        pair = issue(authority, CLIENT_NAME, ())
+        pair = issue(authority, CLIENT_NAME, (), now=now, seconds=_LIVES.leaf)
         write_private(key, pair[1])
         write_private(certificate, pair[0])
-        ends["client"] = now + _CLIENT_SECONDS
+        ends["client"] = now + _LIVES.leaf
         write_private(directory / "front-proxy.json", json.dumps(ends).encode() + b"\n")
     written = certificate.stat().st_mtime_ns
     return FrontProxy(ca_certificate.read_bytes(), certificate, key, written)

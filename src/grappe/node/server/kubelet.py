@@ -37,10 +37,12 @@ class KubeletServer:
         self._manager = manager
         self._server = Server(self.handle, CLIENTS)
         self._tls: ssl.SSLContext | None = None
+        self._used: list[float] = []
 
     async def start(self) -> int:
         """The port listened on; 0 when there is no serving certificate and so no server."""
         settings = self._node.settings
+        self._used = self._written()
         tls = server_context(settings.serving_certificate, settings.serving_key, settings.client_ca)
         self._tls = tls
         if tls is None:
@@ -55,19 +57,26 @@ class KubeletServer:
             ) from error
 
     async def renew_forever(self) -> None:
-        """Use a renewed serving certificate for new connections, without a restart."""
+        """Use a renewed serving certificate, and trust a new authority, for new connections and
+        without a restart."""
         settings = self._node.settings
-        used = _changed_at(settings.serving_certificate)
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
-            now = _changed_at(settings.serving_certificate)
-            if self._tls is None or settings.serving_certificate is None or now == used:
+            now = self._written()
+            if self._tls is None or settings.serving_certificate is None or now == self._used:
                 continue
             try:
                 self._tls.load_cert_chain(settings.serving_certificate, settings.serving_key)
-                used = now
+                if settings.client_ca is not None:
+                    self._tls.load_verify_locations(settings.client_ca)
+                self._used = now
             except (OSError, ssl.SSLError) as error:
                 log.warning("the renewed serving certificate cannot be used yet: %s", error)
+
+    def _written(self) -> list[float]:
+        """When what we show and whom we trust was last written."""
+        settings = self._node.settings
+        return [_changed_at(path) for path in (settings.serving_certificate, settings.client_ca)]
 
     async def close(self) -> None:
         await self._server.close()

@@ -12,9 +12,9 @@ import yaml
 
 from grappe.apiserver.http.peer import certificate_of
 from grappe.apiserver.pki import (
+    Lifetimes,
     Pki,
     ensure,
-    files,
     kubelet_client_context,
     server_ssl_context,
 )
@@ -130,14 +130,11 @@ def test_every_file_is_its_owners_only(config: ClusterConfig) -> None:
     assert oct(config.kubeconfig.stat().st_mode & 0o777) == "0o600"
 
 
-def test_what_ends_soon_is_renewed_and_the_kubeconfig_follows(
-    config: ClusterConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_ends_soon_is_renewed_and_the_kubeconfig_follows(config: ClusterConfig) -> None:
     pki = ensure(config)
     ca, admin = pki.ca_certificate.read_bytes(), pki.certificate("admin").read_bytes()
     kubeconfig = config.kubeconfig.read_bytes()
-    monkeypatch.setattr(files, "RENEW_SECONDS", 366 * 86400)
-    ensure(config)
+    ensure(config, lives=Lifetimes(renew=366 * 86400))
     assert pki.ca_certificate.read_bytes() == ca
     assert pki.certificate("admin").read_bytes() != admin
     assert config.kubeconfig.read_bytes() != kubeconfig
@@ -240,6 +237,5 @@ def test_a_renewed_certificate_is_used_for_the_next_connection_to_a_node(
     pki = ensure(config)
     first = kubelet_client_context(pki)
     assert kubelet_client_context(pki) is first
-    monkeypatch.setattr(files, "RENEW_SECONDS", 366 * 86400)
-    ensure(config)
+    ensure(config, lives=Lifetimes(renew=366 * 86400))
     assert kubelet_client_context(pki) is not first

@@ -1,0 +1,100 @@
+"""The archive beside a database, and databases made from it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from grappe.base.clock import ManualClock
+from grappe.base.errors import UserError
+from grappe.store import restore
+from grappe.store.archive import Archive, files
+from grappe.store.interface import CompactedError
+from grappe.store.sqlite import SqliteStore
+from grappe.testing.store_suite import PODS, Watcher, delete, put
+
+
+async def test_a_database_is_rebuilt_as_it_was_at_each_time(tmp_path: Path) -> None:
+    clock, folder = ManualClock(), tmp_path / "backups"
+    archive = Archive(folder, clock)
+    store = SqliteStore.open(tmp_path / "state.db", archive=archive)
+    await archive.flush()
+    states = []
+    for number in range(30):
+        clock.advance(10)
+        await put(store, f"a/{number % 7}", str(number))
+        if number % 5 == 4:
+            await delete(store, f"a/{number % 7}")
+        states.append((clock.now(), list(store.list(PODS))))
+        if number % 4 == 0:
+            await archive.flush()
+    newest = store.revision
+    await store.close()
+    assert archive.reached == newest
+    for at, expected in states:
+        chosen = restore.chain(folder, at)
+        lines, when = restore.state([path for path, _ in chosen], at)
+        assert when == at
+        path = tmp_path / f"{at}.db"
+        made = restore.rebuild(path, lines, newest)
+        assert made > newest
+        again = SqliteStore.open(path)
+        assert list(again.list(PODS)) == expected
+        assert again.revision == made
+        for bucket in (PODS, "never/seen"):
+            with pytest.raises(CompactedError):
+                Watcher(again, after=newest, bucket=bucket)
+        assert (await put(again, "a/new")).revision == made + 1
+        await again.close()
+
+
+async def test_what_a_crash_kept_out_of_the_archive_is_caught_up(tmp_path: Path) -> None:
+    clock, folder = ManualClock(), tmp_path / "backups"
+    first = Archive(folder, clock)
+    store = SqliteStore.open(tmp_path / "state.db", archive=first)
+    await put(store, "a/1", "old")
+    await first.flush()
+    await put(store, "a/1", "new")
+    await put(store, "a/2")
+    first._pending = []  # the process is killed here
+    first.flush = lambda: asyncio.sleep(0)  # type: ignore[method-assign]
+    await store.close()
+    second = Archive(folder, clock)
+    store = SqliteStore.open(tmp_path / "state.db", archive=second)
+    await second.flush()
+    expected = list(store.list(PODS))
+    await store.close()
+    lines, _ = restore.state([path for path, _ in restore.chain(folder, None)], None)
+    restore.rebuild(tmp_path / "new.db", lines, 0)
+    again = SqliteStore.open(tmp_path / "new.db")
+    assert list(again.list(PODS)) == expected
+    await again.close()
+
+
+async def test_a_database_with_less_than_its_archive_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    store = SqliteStore.open(tmp_path / "state.db", archive=Archive(folder, ManualClock()))
+    await put(store, "a/1")
+    await store.close()
+    (tmp_path / "state.db").unlink()
+    with pytest.raises(UserError, match="writes are missing"):
+        SqliteStore.open(tmp_path / "state.db", archive=Archive(folder, ManualClock()))
+
+
+async def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    store = SqliteStore.open(tmp_path / "state.db", archive=Archive(folder, ManualClock()))
+    for number in range(20):
+        await put(store, f"a/{number}", str(number))
+    await store.close()
+    ((path, _),) = files(folder)
+    content = path.read_bytes()
+    for at in range(10, len(content), 7):
+        changed = bytearray(content)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(UserError, match="damaged"):
+            restore.state([path], None)
+        path.write_bytes(content[:at])
+        with pytest.raises(UserError, match="damaged"):
+            restore.state([path], None)
