@@ -105,10 +105,10 @@ async def https_server(
 ) -> AsyncIterator[HttpsServer]:
     """A server with an authority of its own. With `client_ca` it asks clients for a certificate
     that this authority has signed."""
-    now = time.time()
-    ca = new_ca("test-server", now, 3600)
+    now, day = time.time(), 86400.0
+    ca = new_ca("test-server", now, day)
     certificate, key = issue(
-        ca, "test-server", (), sans=sans, server=True, client=False, now=now, seconds=3600
+        ca, "test-server", (), now=now, seconds=day, sans=sans, server=True, client=False
     )
     server = HttpsServer(answers, ca=ca[0])
     pem = directory / f"server-{id(server)}.pem"

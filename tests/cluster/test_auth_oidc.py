@@ -28,13 +28,14 @@ class Provider:
     """A small OpenID provider on a free port of loopback."""
 
     def __init__(self, directory: Path) -> None:
-        self.ca, ca_key = new_ca("provider", time.time(), 3600)
+        now, day = time.time(), 86400.0
+        self.ca, ca_key = new_ca("provider", now, day)
         pair = issue(
             (self.ca, ca_key),
             "provider",
             (),
-            now=time.time(),
-            seconds=3600,
+            now=now,
+            seconds=day,
             sans=["127.0.0.1"],
             server=True,
             client=False,

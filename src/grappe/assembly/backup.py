@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import grappe
+from grappe.apiserver.encryption import sealer_of
 from grappe.assembly import cluster, probe, supervisor
 from grappe.assembly.ports import choose_port
 from grappe.base.clock import SystemClock, rfc3339
@@ -86,7 +87,9 @@ def _archive_everything(config: ClusterConfig) -> None:
 
 async def _archive_stopped(config: ClusterConfig) -> None:
     store = SqliteStore.open(
-        config.database, archive=archive.Archive(config.archive_dir, SystemClock())
+        config.database,
+        sealing=sealer_of(config.encryption_config),
+        archive=archive.Archive(config.archive_dir, SystemClock()),
     )
     await store.close()
 

@@ -43,11 +43,11 @@ async def run(config: ClusterConfig) -> None:
         config = config.with_port(choose_port(0))
         config.save()
     clock = SystemClock()
-    keys = sealer_of(config.encryption_config)
-    archive = Archive(config.archive_dir, clock, sealing=keys)
+    archive = Archive(config.archive_dir, clock)
     # `grappe backup` asks by signal for what is not in the archive yet.
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, archive.hurry)
-    store = SqliteStore.open(config.database, STORE_INDEXES, archive=archive, sealing=keys)
+    keys = sealer_of(config.encryption_config)
+    store = SqliteStore.open(config.database, STORE_INDEXES, sealing=keys, archive=archive)
     api = ApiServer(config, store, clock)
     await api.start()
     addresses = [("127.0.0.1", config.port)]

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from grappe.base.clock import Clock
 from grappe.store.format import Row, Values, encode
-from grappe.store.sealing import Sealing
 from grappe.store.segment import Header, Writer, named
 
 log = logging.getLogger("grappe.store")
@@ -32,6 +31,8 @@ _LOGS = 288  # of one chain: a day's
 _Group = tuple[float, Sequence[Values]]
 Snapshot = Callable[[], tuple[int, list[Row]]]
 """The newest revision and everything alive at it."""
+Encode = Callable[[Row], Values]
+"""A row as the database has it: sealed, if it has to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +48,29 @@ class ArchiveLimits:
 class Archive:
     """The files of one directory. `note` is called at each commit; `run` writes."""
 
-    def __init__(
-        self,
-        directory: Path,
-        clock: Clock,
-        limits: ArchiveLimits | None = None,
-        sealing: Sealing | None = None,
-    ) -> None:
-        """`sealing` encrypts here what it encrypts in the database."""
+    def __init__(self, directory: Path, clock: Clock, limits: ArchiveLimits | None = None) -> None:
         self.directory = directory
         self._clock = clock
         self._limits = limits or ArchiveLimits()
-        self._sealing = sealing
         self._pending: list[_Group] = []
         self._bytes = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._snapshot: Snapshot = lambda: (0, [])
+        self._encode: Encode = encode
         self._base_due = True
         for left in directory.glob("*.tmp"):
             left.unlink(missing_ok=True)
         self.reached = max((header.revision for _, header in files(directory)), default=0)
         """The newest revision that is in it."""
 
-    def begin(self, snapshot: Snapshot, missed: Sequence[Row] | None) -> None:
-        """Follow a store. `missed` are the commits above `reached`, or None when they are no
-        longer all known."""
-        self._snapshot = snapshot
+    def begin(self, snapshot: Snapshot, encoded: Encode, missed: Sequence[Row] | None) -> None:
+        """Follow a store. `missed` are the commits above `reached`, or None for a new chain: when
+        they are no longer all known, or no longer encoded as they were."""
+        self._snapshot, self._encode = snapshot, encoded
         self._base_due = missed is None or not self.reached
         if missed and not self._base_due:
-            self.note([encode(row, self._sealing) for row in missed])
+            self.note([encoded(row) for row in missed])
         if self._base_due:
             self._wake.set()
 
@@ -89,6 +83,12 @@ class Archive:
             self._wake.set()
             if self._bytes > _FORGET_BYTES:
                 self._forget()
+
+    def empty(self) -> None:
+        """Remove all there is: what is in it must no longer be readable."""
+        for path, _ in files(self.directory):
+            path.unlink(missing_ok=True)
+        self.reached = 0
 
     def hurry(self) -> None:
         """Write what is there now."""
@@ -143,8 +143,7 @@ class Archive:
         self._base_due = True  # until it is written
         header = Header("base", 0, revision, now)
         pieces = (rows[start : start + _SLICE] for start in range(0, len(rows), _SLICE))
-        lines = ([encode(row, self._sealing) for row in piece] for piece in pieces)
-        await self._write(header, ((now, piece) for piece in lines))
+        await self._write(header, ((now, [self._encode(row) for row in piece]) for piece in pieces))
         self.reached = revision
         self._base_due = False
 

@@ -13,8 +13,9 @@ from zlib import crc32
 
 import orjson
 
+from grappe.base.errors import UserError
 from grappe.store.interface import Record
-from grappe.store.sealing import Sealing, place
+from grappe.store.sealing import SEALED, Sealing, place
 
 FORMAT = 2
 """`PRAGMA user_version` of the files this release writes; it reads all before (migrations.py)."""
@@ -44,7 +45,7 @@ CREATE TABLE progress (
 
 Values: TypeAlias = tuple[int, bool, str, str, bytes, bytes | None, bytes | None, int]
 """A line as the file has it, without its total: revision, deleted, bucket, key, body, labels,
-fields, checksum."""
+fields, checksum. The body is sealed where it has to be, and the checksum that of the sealed one."""
 
 _SUM_BITS = (1 << 62) - 1
 _NOTHING: Mapping[str, str] = {}
@@ -63,7 +64,8 @@ class Progress(NamedTuple):
 
     `revision` was the newest then. Nothing at or below `compacted` can be watched in any bucket.
     `total` is the sum of the checksums of all lines up to `revision`, `pruned` that of the lines
-    that are gone.
+    that are gone. The totals of lines up to `revision` say nothing more: some may have been sealed
+    anew since.
     """
 
     revision: int = 0
@@ -82,7 +84,7 @@ def added(total: int, checksums: Iterable[int]) -> int:
 
 
 def encode(row: Row, sealing: Sealing | None = None) -> Values:
-    """A row as a line of the file; `sealing` encrypts the bodies it speaks of."""
+    """A row as a line of the file."""
     bucket, deleted, record = row
     labels = orjson.dumps(record.labels) if record.labels else None
     fields = orjson.dumps(record.fields) if record.fields else None
@@ -94,21 +96,25 @@ def encode(row: Row, sealing: Sealing | None = None) -> Values:
 
 
 class Decoder:
-    """Lines back into rows, sealed bodies as they are; equal labels and fields become one object,
-    as many records share theirs."""
+    """Lines back into rows; equal labels and fields become one object, as many records share
+    theirs. `sealing` opens what is sealed."""
 
-    def __init__(self) -> None:
+    def __init__(self, sealing: Sealing | None = None) -> None:
+        self._sealing = sealing
         self._known: dict[bytes | None, Mapping[str, str]] = {None: _NOTHING}
 
     def row(self, values: Values) -> Row:
-        """ValueError when the line is not what was written."""
-        revision, deleted, bucket, key, body, labels, fields, seal = values
-        try:
-            found = checksum(revision, bool(deleted), bucket, key, body, labels, fields)
-        except TypeError:  # a column of another type
-            found = -1
-        if found != seal:
-            raise ValueError("wrong checksum")
+        """ValueError when the line is not what was written; UserError when there is no key that
+        opens it."""
+        verify(values)
+        revision, deleted, bucket, key, body, labels, fields, _ = values
+        if body.startswith(SEALED):
+            if self._sealing is None:
+                raise UserError(
+                    "the database holds encrypted objects, and no keys were given to open them",
+                    "start it with: grappe up",
+                )
+            body = self._sealing.unseal(place(bucket, key, revision, bool(deleted)), body)
         record = Record(key, revision, body, self._mapping(labels), self._mapping(fields))
         return Row(bucket, bool(deleted), record)
 
@@ -120,6 +126,17 @@ class Decoder:
                 self._known = {None: _NOTHING}
             self._known[text] = found
         return found
+
+
+def verify(values: Values) -> None:
+    """ValueError when a line is not what was written; needs no key."""
+    revision, deleted, bucket, key, body, labels, fields, seal = values
+    try:
+        found = checksum(revision, bool(deleted), bucket, key, body, labels, fields)
+    except TypeError:  # a column of another type
+        found = -1
+    if found != seal:
+        raise ValueError("wrong checksum")
 
 
 def checksum(

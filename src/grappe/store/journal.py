@@ -14,13 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from grappe.base.errors import UserError
-from grappe.store.format import FORMAT, Decoder, Progress, Row, Values, added, encode
+from grappe.store.format import FORMAT, Decoder, Progress, Row, Values, added, encode, verify
 from grappe.store.interface import CommitFailedError
 from grappe.store.migrations import create_tables, migrate, write_progress
-from grappe.store.sealing import SEALED, Sealing, place
+from grappe.store.sealing import SEALED, Sealing
 from grappe.store.wal import acknowledged_after
 
 log = logging.getLogger("grappe.store")
@@ -39,9 +37,7 @@ class JournalFile:
         encrypts bodies; without it everything is kept plain."""
         self._path = path
         self._sealing = sealing
-        self._stale: list[tuple[Row, int]] = []
-        """Rows sealed with an older key, or plain and to be sealed; with their checksums."""
-        self._plain = False  # whether any of these is plain
+        self._stale: list[tuple[Row, Values]] = []  # not as they would be written today
         with self._opening():
             # Read before SQLite may fold it into the file.
             write_ahead = _content(path.with_name(path.name + "-wal"))
@@ -145,61 +141,59 @@ class JournalFile:
             raise self._damaged("the progress record has a wrong checksum")
         return progress, floors
 
-    def rows(self, *, opened: bool = True) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row]:
         """Every row, oldest first; UserError at the first damaged one, at one whose key is not
-        there, or when some are missing. `opened`: encrypted bodies are decrypted.
+        there, or when some are missing.
 
         To be read to the end before anything is written.
         """
-        decode = Decoder().row
+        decode, sealing = Decoder(self._sealing).row, self._sealing
+        for values in self.lines():
+            row = decode(values)
+            if (
+                sealing is not None
+                and (values[4] is not row.record.body or sealing.seals(row.bucket))
+                and not sealing.fresh(row.bucket, values[4])
+            ):
+                self._stale.append((row, values))
+            yield row
+
+    def lines(self) -> Iterator[Values]:
+        """The same as the file has them; needs no key."""
         newest, total, alive = self.progress.revision, self.progress.total, 0
         with self._opening():
             cursor = self._db.execute(
                 "SELECT revision, deleted, bucket, key, body, labels, fields, checksum, total"
                 " FROM journal ORDER BY revision"
             )
-            for *values, written in cursor:
+            for *columns, written in cursor:
+                values: Values = tuple(columns)
                 try:
-                    row = decode(tuple(values))
-                    stored, sealed = row.record.body, values[7]
-                    if opened and stored.startswith(SEALED):
-                        row = self._unsealed(row)
+                    verify(values)
                 except ValueError as error:
                     raise self._damaged(f"revision {values[0]}: {error}") from error
-                alive += sealed
+                alive += values[7]
                 if values[0] > newest:
                     newest, total = values[0], written
-                if opened:
-                    self._note_stale(row, stored, sealed)
-                yield row
+                yield values
         if added(self.progress.pruned, (alive,)) != total:
             raise self._damaged("rows are missing")
         self.progress = self.progress._replace(revision=newest, total=total)
-
-    def _unsealed(self, row: Row) -> Row:
-        if self._sealing is None:
-            raise UserError(
-                f"{self._path} holds encrypted objects, and no keys were given to open them",
-                "start it with: grappe up",
-            )
-        bucket, deleted, record = row
-        at = place(bucket, record.key, record.revision, deleted)
-        body = self._sealing.unseal(at, record.body)
-        return Row(bucket, deleted, msgspec.structs.replace(record, body=body))
-
-    def _note_stale(self, row: Row, stored: bytes, checksum: int) -> None:
-        sealing, body = self._sealing, row.record.body
-        if sealing is None or (stored is body and not sealing.seals(row.bucket)):
-            return
-        if not sealing.fresh(row.bucket, stored):
-            self._stale.append((row, checksum))
-            self._plain |= stored is body
 
     # -- writing -----------------------------------------------------------------------------------
     def append(self, rows: Sequence[Row]) -> list[Values]:
         """One transaction, on disk when this returns; CommitFailedError and no trace otherwise.
         What was written."""
-        written = [encode(row, self._sealing) for row in rows]
+        written = [self.encode(row) for row in rows]
+        self.append_lines(written)
+        return written
+
+    def encode(self, row: Row) -> Values:
+        """A row as it is written here today."""
+        return encode(row, self._sealing)
+
+    def append_lines(self, written: Sequence[Values]) -> None:
+        """As `append`, of what is encoded already."""
         total = self.progress.total
         lines = []
         for values in written:
@@ -208,37 +202,45 @@ class JournalFile:
         with self._transaction():
             self._db.executemany(_INSERT, lines)
         self.progress = self.progress._replace(revision=written[-1][0], total=total)
-        return written
+
+    @property
+    def stale(self) -> bool:
+        """Whether `rows` found anything that is to be sealed, or with another key."""
+        return bool(self._stale)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether any of that is plain."""
+        return any(not values[4].startswith(SEALED) for _, values in self._stale)
 
     def reseal(self) -> None:
         """Write anew what `rows` found sealed with an older key, or not sealed at all; nothing
         of the old form stays in the file."""
-        stale, self._stale = self._stale, []
-        if not stale:
+        if not self._stale:
             return
-        written = [encode(row, self._sealing) for row, _ in stale]
-        # To the sums it is as if the old rows had been pruned and the new ones always been there.
-        pruned = added(self.progress.pruned, (checksum for _, checksum in stale))
-        pruned = added(pruned, (-values[7] for values in written))
-        progress = self.progress._replace(pruned=pruned)
+        exposed = self.exposed
+        lines = [(self.encode(row), old[7]) for row, old in self._stale]
+        self._stale = []
+        total = added(self.progress.total, (new[7] - old for new, old in lines))
+        progress = self.progress._replace(total=total)
         try:
             self._db.execute("PRAGMA secure_delete=ON")
             with self._transaction():
                 self._db.executemany(
                     "UPDATE journal SET body=?, checksum=? WHERE revision=?",
-                    [(values[4], values[7], values[0]) for values in written],
+                    [(new[4], new[7], new[0]) for new, _ in lines],
                 )
                 write_progress(self._db, progress, self.floors)
             self.progress = progress
             self._db.execute("PRAGMA secure_delete=OFF")
-            if self._plain:
+            if exposed:
                 self._db.execute("VACUUM")  # free pages still hold what was deleted before
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except (sqlite3.Error, CommitFailedError) as error:
             # The rows stay readable; the next start tries again.
             log.warning("cannot encrypt %s anew: %s", self._path, error)
         else:
-            log.info("%d rows of %s are written anew with its newest key", len(stale), self._path)
+            log.info("%d rows of %s are written anew with its newest key", len(lines), self._path)
 
     def prune(self, revisions: Sequence[int], floors: Mapping[str, int]) -> None:
         """Delete rows nothing needs, and note how far back each bucket's history now goes, and

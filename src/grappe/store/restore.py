@@ -13,7 +13,7 @@ from pathlib import Path
 from grappe.base.clock import rfc3339
 from grappe.base.errors import UserError
 from grappe.store.archive import files
-from grappe.store.format import Decoder, Values
+from grappe.store.format import Values
 from grappe.store.journal import JournalFile
 from grappe.store.segment import Header, read
 
@@ -70,7 +70,7 @@ def newest_revision(database: Path) -> int:
     except UserError:
         return 0
     try:
-        for _ in file.rows(opened=False):
+        for _ in file.lines():
             pass
         return file.progress.revision
     except UserError:
@@ -80,12 +80,12 @@ def newest_revision(database: Path) -> int:
 
 
 def rebuild(database: Path, lines: Sequence[Values], above: int) -> int:
-    """Write a new database that goes on above `above`; its revision. The file must not be there."""
-    decode = Decoder().row
+    """Write a new database that goes on above `above`; its revision. The file must not be there.
+    What is sealed stays so: no key is needed."""
     file = JournalFile(database)
     try:
         for group in _groups(lines):
-            file.append([decode(line) for line in group])
+            file.append_lines(group)
         revision = max(above, file.progress.revision) + REVISION_STEP
         file.compact(revision)
     finally:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from grappe.base.errors import UserError
-from grappe.store.format import FORMAT, Decoder, Values
+from grappe.store.format import FORMAT, Values, verify
 
 _PIECE = 256 * 1024
 _LARGEST = 1 << 30
@@ -103,7 +103,6 @@ class Writer:
 
 def read(path: Path) -> Iterator[tuple[float, list[Values]]]:
     """The groups of a file, every line verified; UserError names the file and what is wrong."""
-    decode = Decoder().row
     with _told(path), gzip.open(path) as file:
         header = msgspec.json.decode(file.readline(4096), type=Header)
         if header.lines > FORMAT:
@@ -117,7 +116,7 @@ def read(path: Path) -> Iterator[tuple[float, list[Values]]]:
             time, lines = msgspec.msgpack.decode(_exactly(file, size))
             found = [tuple(line) for line in lines]
             for line in found:
-                decode(line)
+                verify(line)
             yield float(time), found
         if file.read(1):
             raise ValueError("more than its end")

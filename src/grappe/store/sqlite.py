@@ -36,8 +36,18 @@ class SqliteStore(JournaledStore):
         journal = PrunedJournal(file, self._floors, archive.note if archive else None)
         super().__init__(journal, indexes, limits)
         self._archive = archive
-        self._load(file, journal)
+        missed = self._load(file, journal)
+        pruned = max((file.progress.compacted, *file.floors.values()))
+        stale = file.stale
+        if archive is not None:
+            self._require_archived(archive)
+            if file.exposed:
+                archive.empty()  # before the rows are sealed: a crash must not leave it behind
         file.reseal()
+        if archive is not None:
+            # What was missed is whole unless something above what is archived has been pruned.
+            whole = pruned <= archive.reached and not stale
+            archive.begin(self._everything, file.encode, missed if whole else None)
 
     @classmethod
     def open(
@@ -45,8 +55,8 @@ class SqliteStore(JournaledStore):
         path: Path,
         indexes: Iterable[tuple[str, str]] = (),
         limits: HistoryLimits | None = None,
-        archive: Archive | None = None,
         sealing: Sealing | None = None,
+        archive: Archive | None = None,
     ) -> SqliteStore:
         """Open or create the database; UserError when it is in use, damaged or unreadable, or when
         less is in it than in its archive. `sealing` encrypts what it speaks of; what was written
@@ -58,8 +68,9 @@ class SqliteStore(JournaledStore):
             file.abandon()
             raise
 
-    def _load(self, file: JournalFile, journal: PrunedJournal) -> None:
-        """Rebuild state and history, handing over the rows a crash left to be pruned."""
+    def _load(self, file: JournalFile, journal: PrunedJournal) -> list[Row]:
+        """Rebuild state and history, handing over the rows a crash left to be pruned. The rows
+        that are not in the archive yet."""
         floors = file.floors
         compacted = file.progress.compacted
         states: dict[str, dict[str, Record]] = {}
@@ -97,18 +108,16 @@ class SqliteStore(JournaledStore):
             dead.extend(bucket.trim(self._limits.bytes, self._limits.events, 0))
         self._revision = self._assigned = file.progress.revision
         journal.adopt(dead)
-        if self._archive is not None:
-            self._begin_archive(self._archive, missed, max((compacted, *floors.values())))
+        return missed
 
-    def _begin_archive(self, archive: Archive, missed: list[Row], pruned: int) -> None:
-        """`missed` is whole unless something above what is archived has been pruned."""
+    def _require_archived(self, archive: Archive) -> None:
+        """UserError when the archive goes on behind the end of the database."""
         if archive.reached > self._revision:
             raise UserError(
                 f"the database ends at revision {self._revision}, but {archive.reached} was"
                 f" archived in {archive.directory}: writes are missing",
                 "run: grappe restore; or go on without them: move that directory away",
             )
-        archive.begin(self._everything, missed if pruned <= archive.reached else None)
 
     def _everything(self) -> tuple[int, list[Row]]:
         """The newest revision and all that is alive."""

@@ -146,7 +146,7 @@ def test_a_changed_byte_anywhere_is_found_or_does_no_harm(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(part=st.floats(0, 1))
-def test_a_file_cut_short_anywhere_is_found(
+def test_a_file_cut_short_anywhere_is_found_or_lost_nothing(
     originals: dict[str, tuple[Path, State]],
     tmp_path_factory: pytest.TempPathFactory,
     part: float,
@@ -162,8 +162,8 @@ def test_a_file_cut_short_anywhere_is_found(
         assert found.revision == found.newest == 0  # an empty file is a new database
     elif size == len(content):
         assert found == state
-    else:
-        assert isinstance(found, str)
+    else:  # what is cut off may be the unused end of a page: then nothing is lost
+        assert isinstance(found, str) or found == state
     shutil.rmtree(work)
 
 

@@ -9,10 +9,12 @@ from zlib import crc32
 import orjson
 import pytest
 
+from grappe.apiserver.encryption import sealer_of
 from grappe.base.errors import UserError
 from grappe.store import migrations
 from grappe.store.core import HistoryLimits
 from grappe.store.interface import CompactedError
+from grappe.store.sealing import place
 from grappe.store.sqlite import SqliteStore
 from grappe.testing.store_suite import PODS, Watcher, put
 
@@ -139,3 +141,23 @@ async def test_damage_in_an_old_file_is_named_and_not_sealed_in(tmp_path: Path) 
         with pytest.raises(UserError, match="damaged: revision 55: wrong checksum"):
             SqliteStore.open(path)
     assert version(path) == 1
+
+
+async def test_sealed_rows_of_format_1_stay_sealed_and_are_opened(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    keys = sealer_of(tmp_path / "encryption.json")
+    write_format_1(path)
+    plain = b'"metadata":{"name":"s"},"data":{"k":"c2VjcmV0"}}'
+    sealed = keys.seal("/secrets", place("/secrets", "a/s", 85, deleted=False), plain)
+    db = sqlite3.connect(path)
+    row = (85, False, "/secrets", "a/s", sealed, None, None, crc32(sealed, crc32(b"a/s")))
+    db.execute("INSERT INTO journal VALUES (?,?,?,?,?,?,?,?)", row)
+    db.commit()
+    db.close()
+    store = SqliteStore.open(path, sealing=keys)
+    record = store.get("/secrets", "a/s")
+    assert record is not None
+    assert record.body == plain
+    await store.close()
+    assert version(path) == 2
+    assert sealed in path.read_bytes()
