@@ -50,6 +50,7 @@ class HttpsServer:
     answers: Answers
     port: int = 0
     ca: bytes = b""
+    certificate: bytes = b""
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
 
@@ -110,7 +111,7 @@ async def https_server(
     certificate, key = issue(
         ca, "test-server", (), now=now, seconds=day, sans=sans, server=True, client=False
     )
-    server = HttpsServer(answers, ca=ca[0])
+    server = HttpsServer(answers, ca=ca[0], certificate=certificate)
     pem = directory / f"server-{id(server)}.pem"
     pem.write_bytes(certificate + key)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 
 import pytest
+import yaml
 
 from grappe.api.errors import ApiError
 from grappe.api.resources import CONFIG_MAPS, EVENTS
@@ -49,6 +51,17 @@ async def test_objects_are_made_read_changed_applied_listed_and_deleted(client):
     await client.delete(CONFIG_MAPS, "a", "default", uid=uid)
     with pytest.raises(ApiError, match='configmaps "a" not found'):
         await client.get(CONFIG_MAPS, "a", "default")
+
+
+async def test_a_kubeconfig_may_name_the_servers_certificate_as_its_authority(cluster):
+    config = yaml.safe_load((await cluster.serve_https()).read_text())
+    certificate = (cluster.config.pki_dir / "apiserver.crt").read_bytes()
+    config["clusters"][0]["cluster"]["certificate-authority-data"] = b64encode(certificate).decode()
+    kubeconfig = cluster.config.data_dir / "pinned"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    client = connect(kubeconfig)
+    assert (await client.create(CONFIG_MAPS, config_map("a")))["data"] == {"value": "1"}
+    await client.close()
 
 
 async def test_an_informer_follows_many_changes_made_at_once(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,17 @@ async def test_a_slow_webhook_times_out(cluster: TestCluster, tmp_path: Path, wh
         await ask(cluster, "DELETE", f"{where}/v")
         await register(cluster, where, "v", one | {"failurePolicy": "Ignore"})
         assert (await ask(cluster, "POST", CONFIG_MAPS, config_map("x"))).status == 201
+
+
+async def test_the_bundle_may_be_the_webhooks_own_certificate(
+    cluster: TestCluster, tmp_path: Path
+) -> None:
+    async with https_server(tmp_path, review_answers(lambda _: allowed())) as server:
+        one = hook(server, rule("configmaps"))
+        one["clientConfig"]["caBundle"] = base64.b64encode(server.certificate).decode()
+        await register(cluster, VALIDATING, "v", one)
+        assert (await ask(cluster, "POST", CONFIG_MAPS, config_map("x"))).status == 201
+        assert len(server.asked) == 1
 
 
 async def test_a_webhook_must_be_who_it_should_be(cluster: TestCluster, tmp_path: Path) -> None:

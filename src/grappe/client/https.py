@@ -246,6 +246,8 @@ def _tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif settings.ca is not None:
+            # As in Go: an intermediate authority, or the server's own certificate, will do.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             context.load_verify_locations(cadata=settings.ca.decode("ascii"))
         else:
             context.load_default_certs()

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -39,11 +41,18 @@ func TestInformersFollowTheCluster(t *testing.T) {
 	for _, form := range []string{"protobuf", "json"} {
 		t.Run(form, func(t *testing.T) {
 			c := connect(t)
-			config := c.config
-			if form == "protobuf" {
-				config = protobuf(config)
+			config, wanted := protobuf(c.config), binary
+			if form == "json" {
+				config, wanted = rest.CopyConfig(c.config), runtime.ContentTypeJSON
+				config.ContentType, config.AcceptContentTypes = wanted, wanted
 			}
-			follow(c, config)
+			heard := &wire{}
+			follow(c, heard.on(config))
+			for _, answer := range heard.taken() {
+				if !strings.HasPrefix(answer, "GET 200 "+wanted) {
+					t.Errorf("answered by %s", answer)
+				}
+			}
 		})
 	}
 }

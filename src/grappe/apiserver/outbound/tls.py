@@ -33,6 +33,9 @@ def tls_context(trust: Trust) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif trust.ca:
+        # As in Go, whatever certificate is in the bundle is trusted: an intermediate authority's,
+        # or the server's own, as controller-runtime's envtest and many operators register it.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         try:
             context.load_verify_locations(cadata=trust.ca.decode("ascii"))
         except (ssl.SSLError, ValueError):

@@ -29,6 +29,7 @@ def key_document(issuer: Issuer) -> dict[str, Any]:
         trust = ssl.create_default_context(cadata=issuer.authority or None)
     except (ssl.SSLError, ValueError) as error:
         raise FetchError(f"certificateAuthority of {issuer.url}: {error}") from None
+    trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as in Go: an intermediate one will do
     metadata = _get(issuer.discovery_url or issuer.url.rstrip("/") + _METADATA, trust)
     if metadata.get("issuer") != issuer.url:
         raise FetchError(f"the discovery document of {issuer.url} is another issuer's")
