@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,33 @@ def test_a_process_loads_nothing_that_is_not_its_own(
     found = loaded(modules)
     assert found >= set(modules)
     assert found & set(forbidden) == set()
+
+
+_START = """\
+import asyncio, sys
+from pathlib import Path
+from grappe.apiserver.server import STORE_INDEXES, ApiServer
+from grappe.base.clock import SystemClock
+from grappe.base.config import ClusterConfig
+from grappe.store.memory import MemoryStore
+
+async def start():
+    config = ClusterConfig("x", Path(sys.argv[1]), 6443, simulate=1)
+    api = ApiServer(config, MemoryStore(STORE_INDEXES), SystemClock())
+    await api.start()
+    print(*sys.modules)
+    await api.stop()
+
+asyncio.run(start())
+"""
+
+
+def test_a_server_starts_without_what_only_some_clusters_need(tmp_path: Path) -> None:
+    """Files that are not there, expressions nobody wrote, kinds nobody made: they cost nothing."""
+    run = subprocess.run(
+        [sys.executable, "-c", _START, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    found = set(run.stdout.split())
+    assert "grappe.api.validation.rbac" in found
+    rarely = {"yaml", "zoneinfo", "jwt", "grappe.api.cel.library"}
+    assert found & (rarely | {f"grappe.api.validation.{m}" for m in ("devices", "pods")}) == set()
