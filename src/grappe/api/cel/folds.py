@@ -20,6 +20,30 @@ Build: TypeAlias = Callable[[Expr, Mapping[str, str]], Run]
 METER = "@meter"
 """The activation's key of the meter."""
 
+LAZY = "?"
+"""In the key of a name that `cel.bind` bound: its value is computed when first asked for."""
+
+
+class _Unknown:
+    """Stands for the value of a bound name until somebody asks for it."""
+
+    __slots__ = ("compute",)
+
+    def __init__(self, compute: Run) -> None:
+        self.compute = compute
+
+
+def bound(key: str) -> Run:
+    """Reads what `cel.bind` bound to the key. One that is never asked for never fails either."""
+
+    def run(env: Activation) -> Any:
+        found = env[key]
+        if found.__class__ is _Unknown:
+            found = env[key] = found.compute(env)
+        return found
+
+    return run
+
 
 def fold(expr: Comprehension, scope: Mapping[str, str], mark: int, build: Build) -> Run:
     """`mark` is unique within the program: bound names get keys with it."""
@@ -28,9 +52,11 @@ def fold(expr: Comprehension, scope: Mapping[str, str], mark: int, build: Build)
     inside = {**after, expr.var: first}
     if expr.var2:
         inside[expr.var2] = second
-    start, result = build(expr.init, scope), build(expr.result, after)
-    if expr.range == ListExpr(()) and expr.condition == Const(False):
-        return _binding(accu, start, result)  # cel.bind
+    start = build(expr.init, scope)
+    if expr.range == ListExpr(()) and expr.condition == Const(False):  # cel.bind
+        key = f"{expr.accu}{LAZY}{mark}"
+        return _binding(key, start, build(expr.result, {**scope, expr.accu: key}))
+    result = build(expr.result, after)
     ranged = build(expr.range, scope)
     loop = _Loop(ranged, first, second if expr.var2 else "", 1 + steps(expr.step))
     judged = _judged(expr)
@@ -76,9 +102,11 @@ def _pairs(items: Any) -> Iterable[tuple[Any, Any]]:
     raise no_overload()
 
 
-def _binding(accu: str, start: Run, result: Run) -> Run:
+def _binding(key: str, start: Run, result: Run) -> Run:
+    unknown = _Unknown(start)
+
     def run(env: Activation) -> Any:
-        env[accu] = start(env)
+        env[key] = unknown
         return result(env)
 
     return run

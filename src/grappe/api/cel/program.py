@@ -22,7 +22,7 @@ from grappe.api.cel.ast import (
     identifiers,
 )
 from grappe.api.cel.costs import PRICES, Meter, steps
-from grappe.api.cel.folds import METER, Activation, Run, fold
+from grappe.api.cel.folds import LAZY, METER, Activation, Run, bound, fold
 from grappe.api.cel.operators import index
 from grappe.api.cel.registry import implementation, known
 from grappe.api.cel.values import (
@@ -284,6 +284,8 @@ def _dotted(expr: Expr) -> str:
 
 def _ident(name: str, scope: Mapping[str, str]) -> Run:
     key = scope.get(name, name)
+    if LAZY in key:
+        return bound(key)
 
     def run(env: Activation) -> Any:
         try:

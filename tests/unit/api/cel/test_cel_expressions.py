@@ -75,6 +75,8 @@ def value_of(env: Environment, source: str) -> Any:
         ("{'a': 1, 'b': 2}.transformMap(k, v, v * 2)", {"a": 2, "b": 4}),
         ("{'a': 1}.transformMapEntry(k, v, {k + 'x': v})", {"ax": 1}),
         ("cel.bind(x, n + 1, x * x)", 36),
+        ("cel.bind(x, self.spec.missing, 1)", 1),
+        ("[1, 2].map(i, cel.bind(x, i * 10, cel.bind(y, x + i, y + y)))", [22, 44]),
         ("variables.seven + 1", 8),
         ("self.?spec.?missing.orValue('none')", "none"),
         ("self.?spec.?missing.?deeper.hasValue()", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from cel_expr_python import cel
@@ -27,55 +28,82 @@ CONFIG = cel.NewEnvConfigFromYaml(
 )
 ENV = cel.NewEnv(DescriptorPool(), config=CONFIG, variables=TYPES)
 
-ints = st.deferred(
-    lambda: st.one_of(
+DEPTH = 4
+"""How many operators deep the expressions are."""
+
+
+def _expressions() -> list[st.SearchStrategy[str]]:
+    """Of each type; every level is made of the one below, so that none grows without end."""
+    ints = simple_ints = st.one_of(
         st.integers(-5, 20).map(lambda n: str(n) if n >= 0 else f"({n})"),
         st.sampled_from(("i", "x", "9223372036854775807", "size(s)", "m.a", "m['b']", "m['c']")),
-        st.tuples(ints, st.sampled_from("+-*/%"), ints).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-        st.tuples(lists, ints).map(lambda t: f"{t[0]}[{t[1]}]"),
-        st.tuples(bools, ints, ints).map(lambda t: f"({t[0]} ? {t[1]} : {t[2]})"),
-        lists.map(lambda e: f"size({e})"),
-        st.tuples(ints, ints).map(lambda t: f"cel.bind(x, {t[0]}, {t[1]})"),
-        st.tuples(lists, ints, ints).map(lambda t: f"{t[0]}[?{t[1]}].orValue({t[2]})"),
     )
-)
-strings = st.deferred(
-    lambda: st.one_of(
-        st.sampled_from(("s", "'a'", "'bc'", "''", "string(i)")),
-        st.tuples(strings, strings).map(lambda t: f"({t[0]} + {t[1]})"),
-        ints.map(lambda e: f"string({e})"),
+    strings = simple_strings = st.sampled_from(("s", "'a'", "'bc'", "''", "string(i)"))
+    bools = simple_bools = st.sampled_from(("true", "false", "'a' in m", "has(m.a)", "has(m.c)"))
+    lists = simple_lists = st.sampled_from(("l", "[1]"))
+    for _ in range(DEPTH):
+        ints, strings, bools, lists = (
+            st.one_of(simple_ints, *_of_int(ints, bools, lists)),
+            st.one_of(simple_strings, *_of_string(ints, strings)),
+            st.one_of(simple_bools, *_of_bool(ints, strings, bools, lists)),
+            st.one_of(simple_lists, *_of_list(ints, bools, lists)),
+        )
+    return [ints, strings, bools, lists]
+
+
+def _of_int(
+    ints: st.SearchStrategy[str], bools: st.SearchStrategy[str], lists: st.SearchStrategy[str]
+) -> Iterator[st.SearchStrategy[str]]:
+    yield st.tuples(ints, st.sampled_from("+-*/%"), ints).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
+    yield st.tuples(lists, ints).map(lambda t: f"{t[0]}[{t[1]}]")
+    yield st.tuples(bools, ints, ints).map(lambda t: f"({t[0]} ? {t[1]} : {t[2]})")
+    yield lists.map(lambda e: f"size({e})")
+    yield st.tuples(ints, ints).map(lambda t: f"cel.bind(x, {t[0]}, {t[1]})")
+    yield st.tuples(lists, ints, ints).map(lambda t: f"{t[0]}[?{t[1]}].orValue({t[2]})")
+
+
+def _of_string(
+    ints: st.SearchStrategy[str], strings: st.SearchStrategy[str]
+) -> Iterator[st.SearchStrategy[str]]:
+    yield st.tuples(strings, strings).map(lambda t: f"({t[0]} + {t[1]})")
+    yield ints.map(lambda e: f"string({e})")
+
+
+def _of_bool(
+    ints: st.SearchStrategy[str],
+    strings: st.SearchStrategy[str],
+    bools: st.SearchStrategy[str],
+    lists: st.SearchStrategy[str],
+) -> Iterator[st.SearchStrategy[str]]:
+    yield st.tuples(ints, st.sampled_from(("<", "<=", "==", "!=", ">")), ints).map(
+        lambda t: f"({' '.join(t)})"
     )
-)
-bools = st.deferred(
-    lambda: st.one_of(
-        st.sampled_from(("true", "false", "'a' in m", "has(m.a)", "has(m.c)")),
-        st.tuples(ints, st.sampled_from(("<", "<=", "==", "!=", ">")), ints).map(" ".join),
-        st.tuples(strings, st.sampled_from(("<", "==", "!=")), strings).map(" ".join),
-        st.tuples(lists, lists).map(" == ".join),
-        st.tuples(bools, st.sampled_from(("&&", "||")), bools).map(
-            lambda t: f"({t[0]} {t[1]} {t[2]})"
-        ),
-        bools.map(lambda e: f"!({e})"),
-        st.tuples(ints, lists).map(" in ".join),
-        st.tuples(lists, st.sampled_from(("all", "exists", "exists_one")), bools).map(
-            lambda t: f"{t[0]}.{t[1]}(x, {t[2]})"
-        ),
-        st.tuples(lists, st.sampled_from(("all", "exists", "existsOne")), bools).map(
-            lambda t: f"{t[0]}.{t[1]}(k, x, {t[2]})"
-        ),
-        st.tuples(strings, strings).map(lambda t: f"{t[0]}.contains({t[1]})"),
+    yield st.tuples(strings, st.sampled_from(("<", "==", "!=")), strings).map(
+        lambda t: f"({' '.join(t)})"
     )
-)
-lists = st.deferred(
-    lambda: st.one_of(
-        st.sampled_from(("l", "[1]")),
-        st.lists(ints, min_size=1, max_size=3).map(lambda e: f"[{', '.join(e)}]"),
-        st.tuples(lists, lists).map(lambda t: f"({t[0]} + {t[1]})"),
-        st.tuples(lists, bools).map(lambda t: f"{t[0]}.filter(x, {t[1]})"),
-        st.tuples(lists, ints).map(lambda t: f"{t[0]}.map(x, {t[1]})"),
-        st.tuples(lists, ints).map(lambda t: f"{t[0]}.transformList(k, x, {t[1]})"),
+    yield st.tuples(lists, lists).map(lambda t: f"({' == '.join(t)})")
+    yield st.tuples(bools, st.sampled_from(("&&", "||")), bools).map(
+        lambda t: f"({t[0]} {t[1]} {t[2]})"
     )
-)
+    yield bools.map(lambda e: f"!({e})")
+    yield st.tuples(ints, lists).map(lambda t: f"({' in '.join(t)})")
+    yield st.tuples(lists, st.sampled_from(("all", "exists", "exists_one")), bools).map(
+        lambda t: f"{t[0]}.{t[1]}(x, {t[2]})"
+    )
+    yield st.tuples(lists, st.sampled_from(("all", "exists", "existsOne")), bools).map(
+        lambda t: f"{t[0]}.{t[1]}(k, x, {t[2]})"
+    )
+    yield st.tuples(strings, strings).map(lambda t: f"{t[0]}.contains({t[1]})")
+
+
+def _of_list(
+    ints: st.SearchStrategy[str], bools: st.SearchStrategy[str], lists: st.SearchStrategy[str]
+) -> Iterator[st.SearchStrategy[str]]:
+    yield st.lists(ints, min_size=1, max_size=3).map(lambda e: f"[{', '.join(e)}]")
+    yield st.tuples(lists, lists).map(lambda t: f"({t[0]} + {t[1]})")
+    yield st.tuples(lists, bools).map(lambda t: f"{t[0]}.filter(x, {t[1]})")
+    yield st.tuples(lists, ints).map(lambda t: f"{t[0]}.map(x, {t[1]})")
+    yield st.tuples(lists, ints).map(lambda t: f"{t[0]}.transformList(k, x, {t[1]})")
 
 
 def theirs(compiled: Any) -> tuple[bool, Any]:
@@ -93,8 +121,8 @@ def ours(compiled: Any) -> tuple[bool, Any]:
         return False, str(error)
 
 
-@settings(max_examples=120)
-@given(st.one_of(ints, strings, bools, lists))
+@settings(max_examples=400)
+@given(st.one_of(_expressions()))
 def test_the_same_value_or_an_error_as_well(source: str) -> None:
     compiled = ENV.compile(f"cel.bind(x, 1, {source})")
     (there, wanted), (here, found) = theirs(compiled), ours(compiled)

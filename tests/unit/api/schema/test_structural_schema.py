@@ -130,18 +130,22 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=4,
 )
-schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
-    lambda: st.fixed_dictionaries(
+
+
+def _schemas(depth: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Schemas that have schemas within them, so many levels deep at the most."""
+    below = _schemas(depth - 1) if depth else st.just({})
+    return st.fixed_dictionaries(
         {},
         optional={
             "type": st.sampled_from(["object", "array", "string", "integer", "number", "boolean"]),
             "properties": st.dictionaries(
-                st.sampled_from(["a", "b", "metadata"]), schemas, max_size=2
+                st.sampled_from(["a", "b", "metadata"]), below, max_size=2
             ),
-            "items": schemas,
-            "additionalProperties": schemas | st.booleans(),
-            "anyOf": st.lists(schemas, max_size=2),
-            "not": schemas,
+            "items": below,
+            "additionalProperties": below | st.booleans(),
+            "anyOf": st.lists(below, max_size=2),
+            "not": below,
             "required": st.lists(st.sampled_from(["a", "b"]), max_size=2),
             "enum": st.lists(anything, max_size=2),
             "default": anything,
@@ -159,11 +163,10 @@ schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
             "x-kubernetes-embedded-resource": st.booleans(),
         },
     )
-)
 
 
-@settings(max_examples=40)
-@given(schemas, anything)
+@settings(max_examples=80)
+@given(_schemas(2), anything)
 def test_any_schema_is_judged_and_what_passes_can_be_used(spec: dict[str, Any], value: Any) -> None:
     openapi = {"type": "object", "properties": {"spec": spec}}
     if crd_schema_problems(openapi):
