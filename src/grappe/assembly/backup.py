@@ -22,6 +22,7 @@ from typing import Any
 
 import grappe
 from grappe.apiserver.encryption import sealer_of
+from grappe.apiserver.pki.files import write_private
 from grappe.assembly import cluster, probe, supervisor
 from grappe.assembly.ports import choose_port
 from grappe.base.clock import SystemClock, rfc3339
@@ -168,7 +169,8 @@ def load(source: Path, until: float | None, data_dir: Path | None) -> tuple[Clus
         path = Path(name)
         if name in _PUT_BACK or path.parent.name not in ("", "pki") or len(path.parts) > 2:
             continue
-        _write_private(config.data_dir / path, data)
+        (config.data_dir / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(config.data_dir / path, data)
     return config, newest
 
 
@@ -234,14 +236,3 @@ def _replace_database(
             os.replace(old, kept.with_name(kept.name + ending))
     os.replace(made, config.database)
     return newest
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(path.name + ".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -25,6 +25,8 @@ class Family(Protocol):
 class Counter:
     """Only goes up; `read`, where given, tells the series when they are asked for."""
 
+    kind = "counter"
+
     def __init__(
         self,
         name: str,
@@ -42,37 +44,18 @@ class Counter:
         self.values[labels] = self.values.get(labels, 0) + by
 
     def lines(self) -> Iterator[str]:
-        yield _head(self.name, "counter", self._told)
+        yield _head(self.name, self.kind, self._told)
         for labels, value in self._read() if self._read else sorted(self.values.items()):
             yield _sample(self.name, self._labels, labels, value)
 
 
-class Gauge:
-    """Goes up and down; `read`, where given, tells the series when they are asked for."""
+class Gauge(Counter):
+    """Goes up and down."""
 
-    def __init__(
-        self,
-        name: str,
-        told: str,
-        labels: Sequence[str] = (),
-        read: Callable[[], Iterable[tuple[Labels, float]]] | None = None,
-    ) -> None:
-        self.name = name
-        self._told = told
-        self._labels = tuple(labels)
-        self._read = read
-        self.values: dict[Labels, float] = {}
-
-    def inc(self, labels: Labels = (), by: float = 1) -> None:
-        self.values[labels] = self.values.get(labels, 0) + by
+    kind = "gauge"
 
     def set(self, labels: Labels, value: float) -> None:
         self.values[labels] = value
-
-    def lines(self) -> Iterator[str]:
-        yield _head(self.name, "gauge", self._told)
-        for labels, value in self._read() if self._read else sorted(self.values.items()):
-            yield _sample(self.name, self._labels, labels, value)
 
 
 class Distribution:

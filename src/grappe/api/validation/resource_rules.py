@@ -1,4 +1,6 @@
-"""Rules that say which operations on which resources something is about (`RuleWithOperations`)."""
+"""Rules that say which operations on which resources something is about (`RuleWithOperations`):
+those of webhooks and of admission policies.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,12 @@ _SCOPES = ("*", "Cluster", "Namespaced")
 
 
 def resource_rule(rule: Object, at: str) -> Causes:
-    for field, what in (
-        ("operations", "operations"),
-        ("apiGroups", "API groups"),
-        ("apiVersions", "API versions"),
-    ):
-        values = rule.get(field) or []
-        if not values:
-            yield required(f"{at}.{field}")
-        if len(values) > 1 and "*" in values:
-            detail = f"if '*' is present, must not specify other {what}"
-            yield invalid(f"{at}.{field}", values, detail)
+    yield from _all_or_some(rule, at, "operations", "operations")
     for index, operation in enumerate(rule.get("operations") or ()):
         if operation not in _OPERATIONS:
             yield not_supported(f"{at}.operations[{index}]", operation, _OPERATIONS)
+    yield from _all_or_some(rule, at, "apiGroups", "API groups")
+    yield from _all_or_some(rule, at, "apiVersions", "API versions")
     for index, version in enumerate(rule.get("apiVersions") or ()):
         if not version:
             yield required(f"{at}.apiVersions[{index}]")
@@ -34,20 +28,40 @@ def resource_rule(rule: Object, at: str) -> Causes:
         yield not_supported(f"{at}.scope", scope, _SCOPES)
 
 
+def _all_or_some(rule: Object, at: str, field: str, what: str) -> Causes:
+    values = rule.get(field) or []
+    if not values:
+        yield required(f"{at}.{field}")
+    if len(values) > 1 and "*" in values:
+        detail = f"if '*' is present, must not specify other {what}"
+        yield invalid(f"{at}.{field}", values, detail)
+
+
 def _resources(resources: list[str], at: str) -> Causes:
     if not resources:
         yield required(at)
+    every_subresource, of_every_resource = set(), set()
+    whole = False  # as Kubernetes has it: the last name without a subresource decides
     for index, text in enumerate(resources):
-        resource, slash, sub = text.partition("/")
+        resource, separator, sub = text.partition("/")
         if not text:
             yield required(f"{at}[{index}]")
-        for wider in (f"{resource}/*", f"*/{sub}"):
-            if slash and wider != text and wider in resources[:index]:
-                detail = f"if '{wider}' is present, must not specify {text}"
+        elif not separator:
+            whole = text != "*"
+        else:
+            if resource in every_subresource:
+                detail = f"if '{resource}/*' is present, must not specify {text}"
                 yield invalid(f"{at}[{index}]", text, detail)
+            if sub in of_every_resource:
+                detail = f"if '*/{sub}' is present, must not specify {text}"
+                yield invalid(f"{at}[{index}]", text, detail)
+            if sub == "*":
+                every_subresource.add(resource)
+            if resource == "*":
+                of_every_resource.add(sub)
     if len(resources) > 1 and "*/*" in resources:
         detail = "if '*/*' is present, must not specify other resources"
         yield invalid(at, resources, detail)
-    if "*" in resources and any(text != "*" and "/" not in text for text in resources):
+    if "*" in resources and whole:
         detail = "if '*' is present, must not specify other resources without subresources"
         yield invalid(at, resources, detail)

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from grappe.api import Object, names
 from grappe.api.causes import duplicate, invalid, not_supported, required, too_many
 from grappe.api.validation.policy_expressions import Expressions
+from grappe.api.validation.resource_rules import resource_rule
 from grappe.api.validation.rules import Causes, label_selector
 
-_OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
-_SCOPES = ("*", "Cluster", "Namespaced")
 _FAILURE_POLICIES = ("Fail", "Ignore")
 _MATCH_POLICIES = ("Equivalent", "Exact")
 _REINVOCATION_POLICIES = ("IfNeeded", "Never")
@@ -76,7 +75,7 @@ def _configuration(
 def _webhook(hook: Object, at: str, side_effects: Sequence[str]) -> Causes:
     yield from _qualified(hook.get("name") or "", f"{at}.name")
     for index, rule in enumerate(hook.get("rules") or ()):
-        yield from _rule(rule, f"{at}.rules[{index}]")
+        yield from resource_rule(rule, f"{at}.rules[{index}]")
     for field, supported in (
         ("failurePolicy", _FAILURE_POLICIES),
         ("matchPolicy", _MATCH_POLICIES),
@@ -113,60 +112,6 @@ def _qualified(name: str, at: str) -> Causes:
     elif name.count(".") < 2:
         detail = "should be a domain with at least three segments separated by dots"
         yield invalid(at, name, detail)
-
-
-def _rule(rule: Object, at: str) -> Causes:
-    operations = rule.get("operations") or []
-    if not operations:
-        yield required(f"{at}.operations")
-    if len(operations) > 1 and "*" in operations:
-        detail = "if '*' is present, must not specify other operations"
-        yield invalid(f"{at}.operations", operations, detail)
-    for index, operation in enumerate(operations):
-        if operation not in _OPERATIONS:
-            yield not_supported(f"{at}.operations[{index}]", operation, _OPERATIONS)
-    for field, what in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
-        values = rule.get(field) or []
-        if not values:
-            yield required(f"{at}.{field}")
-        if len(values) > 1 and "*" in values:
-            detail = f"if '*' is present, must not specify other {what}"
-            yield invalid(f"{at}.{field}", values, detail)
-    for index, version in enumerate(rule.get("apiVersions") or ()):
-        if not version:
-            yield required(f"{at}.apiVersions[{index}]")
-    yield from _resources(rule.get("resources") or [], f"{at}.resources")
-    yield from _supported(rule, at, "scope", _SCOPES)
-
-
-def _resources(resources: list[str], at: str) -> Causes:
-    if not resources:
-        yield required(at)
-    every_subresource, of_every_resource = set(), set()
-    whole = False
-    for index, text in enumerate(resources):
-        resource, separator, sub = text.partition("/")
-        if not text:
-            yield required(f"{at}[{index}]")
-        elif not separator:
-            whole = whole or text != "*"
-        else:
-            if resource in every_subresource:
-                detail = f"if '{resource}/*' is present, must not specify {text}"
-                yield invalid(f"{at}[{index}]", text, detail)
-            if sub in of_every_resource:
-                detail = f"if '*/{sub}' is present, must not specify {text}"
-                yield invalid(f"{at}[{index}]", text, detail)
-            if sub == "*":
-                every_subresource.add(resource)
-            if resource == "*":
-                of_every_resource.add(sub)
-    if len(resources) > 1 and "*/*" in resources:
-        detail = "if '*/*' is present, must not specify other resources"
-        yield invalid(at, resources, detail)
-    if "*" in resources and whole:
-        detail = "if '*' is present, must not specify other resources without subresources"
-        yield invalid(at, resources, detail)
 
 
 def _review_versions(versions: list[str], at: str, known: bool) -> Causes:
