@@ -7,15 +7,15 @@ all that can stand behind a Service: webhooks, extension API servers, a proxy un
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from grappe.api import Object
 from grappe.api.causes import invalid
 from grappe.api.errors import Cause
+from grappe.api.validation.rules import parsed_address
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.strategies.base import Strategy
-
-BUCKETS = ("/endpoints", "discovery.k8s.io/endpointslices")
+from grappe.apiserver.registry.strategies.counting import EverythingCountsStrategy
 
 
 class EndpointsStrategy(Strategy):
@@ -30,15 +30,31 @@ class EndpointsStrategy(Strategy):
             return []
         why = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
         return [
-            invalid(at, address, why)
-            for at, address in _addresses(obj)
-            if address.startswith("127.") or address == "::1"
+            invalid(at, address, why) for at, address in _addresses(obj) if _is_loopback(address)
         ]
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
         parts = ("subsets", "endpoints")
         changed = any(new.get(part) != old.get(part) for part in parts)
         return self.validate_create(new) if changed else []
+
+
+class EndpointSliceStrategy(EndpointsStrategy, EverythingCountsStrategy):
+    """Slices count their generations besides."""
+
+
+KINDS: Mapping[str, type[EndpointsStrategy]] = {
+    "/endpoints": EndpointsStrategy,
+    "discovery.k8s.io/endpointslices": EndpointSliceStrategy,
+}
+
+
+def _is_loopback(address: str) -> bool:
+    """However it is written; an IPv4 address within IPv6 is meant by what it maps."""
+    found = parsed_address(address)
+    if found is None:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 def _addresses(obj: Object) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from grappe.apiserver.registry.strategies.counting import (
 )
 from grappe.apiserver.registry.strategies.csr import SigningRequestStrategy
 from grappe.apiserver.registry.strategies.custom import CustomStrategy
-from grappe.apiserver.registry.strategies.endpoints import BUCKETS, EndpointsStrategy
+from grappe.apiserver.registry.strategies.endpoints import KINDS as ENDPOINTS
 from grappe.apiserver.registry.strategies.namespaces import NamespaceStrategy
 from grappe.apiserver.registry.strategies.pods import PodStrategy
 from grappe.apiserver.registry.strategies.services import ServiceStrategy
@@ -46,7 +46,6 @@ _OWN: Mapping[str, type[Strategy]] = {
     "apps/statefulsets": CountingStrategy,
     "batch/cronjobs": CountingStrategy,
     "batch/jobs": JobStrategy,
-    "discovery.k8s.io/endpointslices": EverythingCountsStrategy,
     "flowcontrol.apiserver.k8s.io/flowschemas": CountingStrategy,
     "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": CountingStrategy,
     "networking.k8s.io/ingressclasses": CountingStrategy,
@@ -105,8 +104,8 @@ class Strategies:
             return ServiceStrategy(served, self._allocators)
         if served.bucket == "certificates.k8s.io/certificatesigningrequests":
             return SigningRequestStrategy(served, self._clock)
-        if served.bucket in BUCKETS:
-            made: Strategy = EndpointsStrategy(served, self._simulated)
+        if served.bucket in ENDPOINTS:
+            made: Strategy = ENDPOINTS[served.bucket](served, self._simulated)
         else:
             made = _OWN.get(served.bucket, Strategy)(served)
         made.create_on_update = served.bucket in _CREATED_BY_UPDATE
