@@ -245,7 +245,7 @@ class Requests:
         name, namespace = dice.choice(NAMES), dice.choice(_NAMESPACES)
         method = operation.method if dice.random() < 0.95 else dice.choice(_METHODS)
         path = operation.path.replace("{namespace}", namespace).replace("{name}", name)
-        if dice.random() < 0.05:
+        if dice.random() < 0.02:
             path = dice.choice(_OTHER_PATHS)
         if dice.random() < 0.02:
             path = self._damaged_path(path)
