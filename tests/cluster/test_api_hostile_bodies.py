@@ -149,3 +149,17 @@ async def test_yaml_that_grows_beyond_measure_is_refused(cluster: TestCluster) -
     itself = b"apiVersion: v1\nkind: ConfigMap\ndata: &d {x: *d}\n"
     reply = await ask(cluster, "POST", CONFIG_MAPS, itself, {"content-type": "application/yaml"})
     assert reply.status == 400
+
+
+@pytest.mark.parametrize("level", [b"[", b'{"a":', b"- ", b"? "], ids=repr)
+@pytest.mark.parametrize("kind", ["application/yaml", "application/apply-patch+yaml"])
+async def test_bottomless_yaml_does_not_end_the_process(
+    cluster: TestCluster, level: bytes, kind: str
+) -> None:
+    """Each level took some of the C loader's stack, three million of them all of it."""
+    body = level * (3 * 1024 * 1024 // len(level))
+    headers = {"content-type": kind}
+    method = "PATCH" if "patch" in kind else "POST"
+    path = f"{CONFIG_MAPS}/a" if "patch" in kind else CONFIG_MAPS
+    reply = await ask(cluster, method, path, body, headers, fieldManager="x")
+    assert reply.status == 400, reply

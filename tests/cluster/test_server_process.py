@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -61,6 +62,18 @@ async def test_it_serves_stops_when_asked_and_keeps_what_was_written(data_dir: P
     async with server(data_dir) as (client, _):
         assert json.loads((data_dir / "cluster.json").read_text())["port"] == port
         assert await client.get(CONFIG_MAPS, "a", "default") == made
+
+
+async def test_it_may_hold_as_many_connections_as_the_machine_allows(data_dir: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        async with server(data_dir) as (_, process):
+            limits = Path(f"/proc/{process.pid}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (line,) = (one for one in limits.splitlines() if one.startswith("Max open files"))
+    assert line.split()[3] == line.split()[4] == str(hard)
 
 
 async def test_a_write_it_acknowledged_survives_its_death(data_dir: Path) -> None:

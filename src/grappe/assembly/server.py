@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -88,10 +89,18 @@ async def _scheduler(api: ApiServer, clock: SystemClock) -> None:
     await scheduler.run(client, clock)
 
 
+def allow_open_files() -> None:
+    """Raise the soft limit of open files to the hard one, as Go programs do: every watch is one,
+    and a login shell's 1024 are few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
     import uvloop
 
     setup()
+    allow_open_files()
     try:
         uvloop.run(run(ClusterConfig.load(Path(sys.argv[1]))))
     except UserError as error:

@@ -26,7 +26,7 @@ _ROLE_PREFIX = "node-role.kubernetes.io/"
 def _node(obj: Object, now: float) -> list[Any]:
     status = obj.get("status", {})
     info = status.get("nodeInfo") or {}
-    addresses = {a["type"]: a["address"] for a in status.get("addresses") or []}
+    addresses = {a.get("type"): a.get("address", "") for a in status.get("addresses") or []}
     return [
         obj["metadata"]["name"],
         _node_state(obj),
@@ -43,8 +43,8 @@ def _node(obj: Object, now: float) -> list[Any]:
 
 def _node_state(obj: Object) -> str:
     conditions = obj.get("status", {}).get("conditions") or []
-    ready = [c for c in conditions if c["type"] == "Ready"]
-    states = ["Ready" if c["status"] == "True" else "NotReady" for c in ready] or ["Unknown"]
+    ready = [c for c in conditions if c.get("type") == "Ready"]
+    states = ["Ready" if c.get("status") == "True" else "NotReady" for c in ready] or ["Unknown"]
     if obj.get("spec", {}).get("unschedulable"):
         states.append("SchedulingDisabled")
     return joined(states)
@@ -135,7 +135,7 @@ def _runtime_class(obj: Object, now: float) -> list[Any]:
 
 def _signing_request(obj: Object, now: float) -> list[Any]:
     spec, status = obj["spec"], obj.get("status", {})
-    kinds = {c["type"] for c in status.get("conditions") or []}
+    kinds = {c.get("type") for c in status.get("conditions") or []}
     state = [k for k in ("Denied", "Approved") if k in kinds][:1] or ["Pending"]
     if "Failed" in kinds:
         state.append("Failed")
@@ -154,7 +154,7 @@ def _signing_request(obj: Object, now: float) -> list[Any]:
 
 def _component_status(obj: Object, now: float) -> list[Any]:
     told = obj.get("conditions") or []
-    condition: Object = next((c for c in told if c["type"] == "Healthy"), {})
+    condition: Object = next((c for c in told if c.get("type") == "Healthy"), {})
     healthy = {"True": "Healthy", "False": "Unhealthy"}.get(condition.get("status", ""), "Unknown")
     return [
         obj["metadata"]["name"],
@@ -168,9 +168,9 @@ def _api_service(obj: Object, now: float) -> list[Any]:
     service = obj.get("spec", {}).get("service")
     where = f"{service['namespace']}/{service['name']}" if service else "Local"
     told = obj.get("status", {}).get("conditions") or []
-    condition = next((c for c in told if c["type"] == "Available"), None)
-    available = condition["status"] if condition else "Unknown"
-    if condition and condition["status"] != "True" and condition.get("reason"):
+    condition = next((c for c in told if c.get("type") == "Available"), None)
+    available = condition.get("status", "") if condition else "Unknown"
+    if condition and condition.get("status", "") != "True" and condition.get("reason"):
         available += f" ({condition['reason']})"
     return [obj["metadata"]["name"], where, available, age(obj, now)]
 

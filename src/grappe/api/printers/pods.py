@@ -80,7 +80,7 @@ def _init_containers(spec: Object, status: Object, sidecars: set[str], reason: s
         terminated, waiting = state.get("terminated"), state.get("waiting")
         if terminated and terminated.get("exitCode") == 0:
             continue
-        if container["name"] in sidecars and container.get("started"):
+        if container.get("name") in sidecars and container.get("started"):
             ready += bool(container.get("ready"))
             continue
         if terminated:
@@ -97,7 +97,7 @@ def _containers(status: Object, seen: _Seen, sidecars: set[str]) -> _Seen:
     """Restarts of init containers that have done their work no longer count."""
     reason, ready, restarts, last = seen.reason, seen.ready, 0, ""
     for container in status.get("initContainerStatuses") or []:
-        if container["name"] in sidecars:
+        if container.get("name") in sidecars:
             restarts += container.get("restartCount", 0)
             last = max(last, _last_end(container))
     running = False

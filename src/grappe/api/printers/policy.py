@@ -66,7 +66,7 @@ def _policy_binding(obj: Object, now: float) -> list[Any]:
 def _flow_schema(obj: Object, now: float) -> list[Any]:
     spec = obj.get("spec", {})
     told = obj.get("status", {}).get("conditions") or []
-    dangling = next((c["status"] for c in told if c["type"] == "Dangling"), "?")
+    dangling = next((c.get("status") for c in told if c.get("type") == "Dangling"), "?")
     return [
         obj["metadata"]["name"],
         spec.get("priorityLevelConfiguration", {}).get("name", ""),

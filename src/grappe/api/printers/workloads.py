@@ -86,7 +86,7 @@ def _daemon_set(obj: Object, now: float) -> list[Any]:
 
 def _job_status(obj: Object) -> str:
     told = obj.get("status", {}).get("conditions") or []
-    true = {c["type"] for c in told if c["status"] == "True"}
+    true = {c.get("type") for c in told if c.get("status") == "True"}
     for ended in ("Complete", "Failed"):
         if ended in true:
             return ended

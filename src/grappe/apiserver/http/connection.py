@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
         reader.feed(data)
         if not partial and self._current is None and (reader.in_head or reader.in_body):
             self._await_client()
-        if len(reader.requests) > self._limits.pipelined or len(reader.leftover) > 65536:
+        if reader.full:
             self._reading_paused = True
             self._transport.pause_reading()
         self._next_if_free()
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
         requests = reader.requests
         while requests and not self._paused and not self._closing:
             self._current = requests.pop(0)
-            if self._reading_paused and len(requests) < self._limits.pipelined:
+            if self._reading_paused and not reader.full:
                 self._reading_paused = False
                 self._transport.resume_reading()
             self.deadline = inf

@@ -13,7 +13,8 @@ class Limits:
     head_bytes: int = 64 * 1024
     body_bytes: int = 3 * 1024 * 1024
     pipelined: int = 16
-    """Requests of one connection that may wait; reading stops above it."""
+    """Requests of one connection that may wait; reading stops above it, and when the bodies of
+    several are larger than one may be."""
     stream_backlog: int = 8 * 1024 * 1024
     """Bytes a watcher may be behind before its stream is cut off (it then lists again)."""
     slice_bytes: int = 128 * 1024

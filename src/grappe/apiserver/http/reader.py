@@ -13,6 +13,8 @@ from grappe.apiserver.http.messages import Request
 _names: dict[bytes, str] = {}
 """Header names as clients write them, to how they are looked up."""
 _MOST_NAMES = 1000
+_MOST_LEFTOVER = 64 * 1024
+"""Bytes for the other end of a tunnel that is not there yet."""
 _LINES = "\n"
 """Joins the values of a repeated `Impersonate-` header, which may have commas in them; no value
 can have a line break."""
@@ -83,6 +85,17 @@ class RequestReader:
         self.refusal: ApiError | None = None
         self.upgraded = False
         self.leftover = b""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be answered that no more should be read."""
+        requests, limits = self.requests, self._limits
+        if len(requests) > 1 and (
+            len(requests) > limits.pipelined
+            or sum(len(one.request.body) for one in requests) > limits.body_bytes
+        ):
+            return True
+        return len(self.leftover) > _MOST_LEFTOVER
 
     def feed(self, data: bytes) -> None:
         """Parse; never raises, see `refusal`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from grappe.apiserver.registry.limits import check_extent
+from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
 
 
 def read_yaml(body: bytes) -> Any:
@@ -32,16 +32,29 @@ def read_yaml(body: bytes) -> Any:
 
 @cache
 def _yaml_loader() -> Any:
-    """YAML 1.1 without dates: to Kubernetes they are strings."""
+    """YAML 1.1 without dates (to Kubernetes they are strings) and without bottomless nesting: the
+    C loader recurses for each level, unchecked, until the stack is full and the process dead."""
     import yaml
 
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader: Any = type("JsonLoader", (base,), {})
-    loader.yaml_implicit_resolvers = {
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class JsonLoader(base):  # type: ignore[misc]
+        depth = 0
+
+        # What the loader calls around each node; of use for path resolvers only, which we have not.
+        def descend_resolver(self, _parent: Any, _index: Any) -> None:
+            self.depth += 1
+            if self.depth > MAX_DEPTH + 1:  # the value at the bottom is a node too
+                raise yaml.YAMLError("exceeded max depth")
+
+        def ascend_resolver(self) -> None:
+            self.depth -= 1
+
+    JsonLoader.yaml_implicit_resolvers = {
         first: [(tag, rule) for tag, rule in rules if not tag.endswith(":timestamp")]
         for first, rules in base.yaml_implicit_resolvers.items()
     }
-    return loader
+    return JsonLoader
 
 
 def repeated_keys(body: bytes) -> list[str]:

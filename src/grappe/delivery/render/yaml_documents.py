@@ -26,6 +26,7 @@ _FLOAT = re.compile(
     r"^(?:[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
+_MAX_DEPTH = 250
 
 
 def documents(text: str) -> Iterator[tuple[int, Any]]:
@@ -84,7 +85,18 @@ def _loader_class() -> Any:
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Safe: makes only plain values."""
+        """Safe: makes only plain values, and ends where the C loader, which recurses for each
+        level, would fill the stack and kill the process."""
+
+        depth = 0
+
+        def descend_resolver(self, _parent: Any, _index: Any) -> None:
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                raise ValueError("nested too deeply")
+
+        def ascend_resolver(self) -> None:
+            self.depth -= 1
 
     kept = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:merge"}
     Loader.yaml_implicit_resolvers = {

@@ -351,6 +351,10 @@ def test_bindings_name_the_api_group() -> None:
     assert [s.get("apiGroup") for s in binding["subjects"]] == [name, None]
 
 
+def test_a_disruption_budget_always_has_a_spec() -> None:
+    assert defaulted("policy/v1", "PodDisruptionBudget")["spec"] == {}
+
+
 def test_autoscaler_versions() -> None:
     v2 = defaulted("autoscaling/v2", "HorizontalPodAutoscaler", spec={"behavior": {"scaleUp": {}}})
     assert v2["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 80

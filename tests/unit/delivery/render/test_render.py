@@ -135,6 +135,12 @@ def test_json_is_yaml(value):
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
 
 
+@pytest.mark.parametrize("level", ["[", '{"a":', "- "])
+def test_nesting_without_end_is_told_and_kills_nobody(level: str) -> None:
+    with pytest.raises(BadYamlError, match="nested too deeply"):
+        list(documents(level * 1_000_000))
+
+
 def test_renders_documents_lists_and_json_with_their_origins():
     listed = {"apiVersion": "v1", "kind": "List", "items": [CONFIG, CONFIG]}
     files = {
