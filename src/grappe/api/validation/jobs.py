@@ -11,7 +11,6 @@ from grappe.api.causes import (
     required,
     too_long,
 )
-from grappe.api.selectors import label_selector_from_object
 from grappe.api.validation import pods
 from grappe.api.validation.job_policies import failure_policy, success_policy
 from grappe.api.validation.rules import (
@@ -21,6 +20,7 @@ from grappe.api.validation.rules import (
     none_negative,
     not_negative,
     one_of,
+    selects,
     settled,
     well_formed,
 )
@@ -65,15 +65,8 @@ def _own_selector(obj: Object) -> Causes:
             elif labels[prefix + key] != value:
                 yield invalid(f"{at}[{prefix}{key}]", labels, f"must be '{value}'")
     selector = spec.get("selector")
-    if selector is not None and not _selects(selector, every):
+    if selector is not None and not selects(selector, every):
         yield invalid("spec.selector", selector, "`selector` not auto-generated")
-
-
-def _selects(selector: Object, labels: Object) -> bool:
-    try:
-        return label_selector_from_object(selector).matches(labels)
-    except ValueError:
-        return True
 
 
 def _job_and_selector(spec: Object) -> Causes:
@@ -84,7 +77,7 @@ def _job_and_selector(spec: Object) -> Causes:
     else:
         yield from label_selector(selector, "spec.selector")
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-    if selector is None or not _selects(selector, labels):
+    if selector is None or not selects(selector, labels):
         yield invalid("spec.template.metadata.labels", labels, UNMATCHED)
 
 

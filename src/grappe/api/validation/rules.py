@@ -9,7 +9,8 @@ from typing import Any
 
 from grappe.api import Object, names, quantity
 from grappe.api.causes import forbidden, invalid, not_supported, required, too_long
-from grappe.api.errors import Cause
+from grappe.api.errors import ApiError, Cause
+from grappe.api.selectors import label_selector_from_object
 
 Causes = Iterator[Cause]
 Check = Callable[[str], list[str]]
@@ -138,6 +139,15 @@ def label_selector(selector: Object | None, at: str) -> Causes:
     yield from label_map(selector.get("matchLabels"), f"{at}.matchLabels")
     for i, rule in enumerate(selector.get("matchExpressions") or ()):
         yield from requirement(rule, f"{at}.matchExpressions[{i}]")
+
+
+def selects(selector: Object, labels: Object) -> bool:
+    """Whether a `metav1.LabelSelector` selects these labels; one that is no good, of which
+    `label_selector` tells, is taken to."""
+    try:
+        return label_selector_from_object(selector).matches(labels)
+    except ApiError:
+        return True
 
 
 def requirement(rule: Object, at: str, *, bounds: bool = False, values_too: bool = True) -> Causes:

@@ -6,7 +6,6 @@ from typing import Any
 
 from grappe.api import Object, names
 from grappe.api.causes import forbidden, invalid, not_supported, required
-from grappe.api.selectors import label_selector_from_object
 from grappe.api.validation import pods
 from grappe.api.validation.rules import (
     Causes,
@@ -15,6 +14,7 @@ from grappe.api.validation.rules import (
     label_selector,
     none_negative,
     not_negative,
+    selects,
     well_formed,
     whole_or_percent,
 )
@@ -47,16 +47,8 @@ def _template(spec: Object, kind: str) -> Causes:
 def _selected(spec: Object, template: Object) -> Causes:
     selector = spec.get("selector")
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if selector is None or not _selects(selector, labels):
+    if selector is None or not selects(selector, labels):
         yield invalid("spec.template.metadata.labels", labels, UNMATCHED)
-
-
-def _selects(selector: Object, labels: Object) -> bool:
-    """A selector that is none has been told of already."""
-    try:
-        return label_selector_from_object(selector).matches(labels)
-    except ValueError:
-        return True
 
 
 def _for_ever(template: Object, kind: str) -> Causes:

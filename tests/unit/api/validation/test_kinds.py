@@ -310,3 +310,23 @@ def test_whatever_is_changed_gives_causes_and_never_anything_else(data: Any) -> 
         validate_update(resource, new, old, "status"),
     ):
         assert all(isinstance(c.field, str) and c.reason.startswith("Field") for c in causes)
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"matchLabels": {"app": ":"}},
+        {"matchLabels": {"a b": ""}},
+        {"matchExpressions": [{"key": "app", "operator": "Like"}]},
+    ],
+    ids=["value", "key", "operator"],
+)
+def test_a_bad_selector_of_a_workload_is_told_and_not_raised(selector: Object) -> None:
+    resource = builtin_kind("apps/v1", "DaemonSet")
+    assert resource is not None
+    obj = {
+        "metadata": {"name": "d", "namespace": "default"},
+        "spec": {"selector": selector, "template": {"metadata": {"labels": {"app": "d"}}}},
+    }
+    fields = [cause.field for cause in validate_create(resource, obj)]
+    assert any(field.startswith("spec.selector.match") for field in fields)
