@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from time import perf_counter
 
 from grappe.api.errors import ApiError, internal
@@ -106,9 +105,7 @@ class Handling:
         self._metrics.answered(request, info, answer.status, perf_counter() - started, size)
         if followed is not None:
             self._auditor.completed(followed, stage, answer.status, answer)
-            # A new answer: the same one may be given to many (discovery).
-            headers = (*answer.headers, (AUDIT_ID, followed.audit_id))
-            return replace(answer, headers=headers)
+            request.head += f"{AUDIT_ID}: {followed.audit_id}\r\n"
         return answer
 
     def _long(
@@ -136,7 +133,7 @@ class Handling:
 
         if isinstance(answer, Stream):
             if followed is not None:
-                answer.headers = (*answer.headers, (AUDIT_ID, followed.audit_id))
+                request.head += f"{AUDIT_ID}: {followed.audit_id}\r\n"
             _follow(answer, begun, ended)
         else:
             begun()

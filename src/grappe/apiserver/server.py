@@ -27,7 +27,7 @@ from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
 from grappe.apiserver.discovery.openapi import OpenApi
-from grappe.apiserver.flowcontrol import FlowControl
+from grappe.apiserver.flowcontrol import DanglingConditions, Flow, FlowControl
 from grappe.apiserver.handling import Handling
 from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.loopback import Loopback
@@ -108,6 +108,7 @@ class ApiServer:
         process_metrics(metrics, clock.now())
         requests = RequestMetrics(metrics)
         self._flows = FlowControl(store, metrics)
+        self._dangling = DanglingConditions(store, clock)
         self._auditor = Auditor(
             load_policy(config.audit_policy),
             AuditLog(config.audit_log),
@@ -185,6 +186,7 @@ class ApiServer:
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._flows.start()
+        self._dangling.start(loopback)
         self._signer.start(loopback)
         self._approver.start(loopback)
         self._quotas.start(loopback)
@@ -216,6 +218,7 @@ class ApiServer:
         if self._keeper is not None:
             await self._keeper.stop()
         self._flows.stop()
+        await self._dangling.stop()
         await self._approver.stop()
         await self._signer.stop()
         await self._quotas.stop()
@@ -232,34 +235,51 @@ class ApiServer:
             user = request.user = request.user or self._access.authenticate(request)
         except NotYet as later:
             return self._answer_later(request, info, later)
+        flow = self._flows.flow(user, info)
+        request.head = flow.headers
         request.decision = "forbid"
         self._access.authorize(user, info)
         if opens_a_shell(info):
             # WebSocket clients open with GET what changes the pod: reading it is not enough.
             self._access.authorize(user, replace(info, verb="create"))
         request.decision = "allow"
+        if self._flows.needs_seat(flow, info):
+            return self._seated(flow, request, user, info)
+        waits = self._flows.turn(flow)
+        if waits is not None:
+            return self._in_turn(waits, request, user, info)
+        return self._dispatch(request, user, info)
+
+    def _dispatch(
+        self, request: Request, user: User, info: RequestInfo
+    ) -> Answer | Awaitable[Answer]:
         if info.served is None:
             elsewhere = self._aggregator.answer(request, user, info)
             if elsewhere is not None:
                 return elsewhere
         if info.resource_request:
-            if self._flows.needs_seat(user, info):
-                return self._seated(request, user, info)
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()
 
-    async def _seated(self, request: Request, user: User, info: RequestInfo) -> Answer:
+    async def _in_turn(
+        self, turn: Awaitable[None], request: Request, user: User, info: RequestInfo
+    ) -> Answer:
+        """The answer to what could be answered at once, had not others the same right."""
+        await turn
+        answer = self._dispatch(request, user, info)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    async def _seated(self, flow: Flow, request: Request, user: User, info: RequestInfo) -> Answer:
         """The answer to what takes time, once there is a seat for it."""
-        level = await self._flows.seat(user, info)
+        level = await self._flows.seat(flow)
         try:
             answer = self._registry.answer(request, user, info)
             return await answer if isinstance(answer, Awaitable) else answer
         finally:
-            if level is not None:
-                self._flows.leave(level)
+            self._flows.leave(level)
 
     async def _answer_later(self, request: Request, info: RequestInfo, later: NotYet) -> Answer:
         await later.ready
