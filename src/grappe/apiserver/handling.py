@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from grappe.api.errors import ApiError, internal
-from grappe.apiserver.audit.auditor import AUDIT_ID, COMPLETE, PANIC, Auditor, Followed
+from grappe.apiserver.audit.auditor import AUDIT_ID, COMPLETE, PANIC, Auditor
+from grappe.apiserver.audit.event import Followed
 from grappe.apiserver.http.compression import compressed, compressible
 from grappe.apiserver.http.messages import (
     Answer,
@@ -56,6 +57,7 @@ class Handling:
             answer, stage = _unexpected(request), PANIC
         if request.user is None and isinstance(answer, Awaitable):
             followed = None  # who asks is not known yet
+            request.annotations = {}
         else:
             followed = self._auditor.begin(request, info)
         if isinstance(answer, Response):

@@ -8,8 +8,8 @@ write, or one long list, that is under way; what is answered at once takes turns
 system:masters, nor cost a request that need not wait more than a look-up.
 """
 
-from grappe.apiserver.flowcontrol.control import Flow, FlowControl
+from grappe.apiserver.flowcontrol.control import Flow, FlowControl, Takes, takes
 from grappe.apiserver.flowcontrol.dangling import DanglingConditions
 from grappe.apiserver.flowcontrol.objects import flow_objects
 
-__all__ = ["DanglingConditions", "Flow", "FlowControl", "flow_objects"]
+__all__ = ["DanglingConditions", "Flow", "FlowControl", "Takes", "flow_objects", "takes"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
@@ -46,21 +46,43 @@ FLOW_SCHEMAS, LEVELS = _builtin("FlowSchema"), _builtin("PriorityLevelConfigurat
 
 class Flow(NamedTuple):
     """Where a request belongs. `level` is None when it is exempt; `headers` are lines of the
-    answer's head that name schema and level."""
+    answer's head that name schema and level, `labels` what is counted under."""
 
     level: Level | None
-    schema: str
     name: str
     headers: str
     line: Line
+    labels: tuple[str, str] = ("", "")
 
 
-_NO_FLOW = Flow(None, "", "", "", Line())
+class Takes(Enum):
+    """What a request needs before it is worked on."""
+
+    NOTHING = 0
+    TURN = 1
+    SEAT = 2
+    SEAT_IF_LONG = 3
+
+
+_NO_FLOW = Flow(None, "", "", Line())
+
+
+def takes(flow: Flow, info: RequestInfo) -> Takes:
+    """What a request of this kind takes, whatever is in it."""
+    if flow.level is None:
+        return Takes.NOTHING
+    if info.served is not None:
+        if info.verb in _WRITES and info.subresource not in _CONNECTS:
+            return Takes.SEAT
+        if info.verb == "list":
+            return Takes.SEAT_IF_LONG
+    return Takes.TURN
 
 
 class FlowControl:
-    """`flow` of each request; `turn` before what is answered at once, `seat` before work that
-    takes time and `leave` after it. `start` reads what is stored and follows its changes."""
+    """`flow` of each request; `turn` before what is answered at once, `take` or `wait` before
+    work that takes time and `leave` after it. `start` reads what is stored, and its changes are
+    followed."""
 
     def __init__(self, store: Store, registry: Registry, seats: int = SEATS) -> None:
         self._store = store
@@ -72,6 +94,7 @@ class FlowControl:
         self._found: dict[tuple[object, ...], Flow] = {}
         self._lines: dict[str, Line] = {}
         self._subscriptions: list[Subscription] = []
+        self._listeners: list[Callable[[], None]] = []
         labels = ("flow_schema", "priority_level")
         self._dispatched = registry.add(
             Counter("apiserver_flowcontrol_dispatched_requests_total", "Given a seat.", labels)
@@ -102,6 +125,10 @@ class FlowControl:
                 self._store.watch(resource.bucket, self._store.revision, self._changed)
             )
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever requests may belong elsewhere than before."""
+        self._listeners.append(listener)
+
     def stop(self) -> None:
         for subscription in self._subscriptions:
             subscription.cancel()
@@ -124,7 +151,9 @@ class FlowControl:
         schemas = map(FlowSchema.of, self._objects(FLOW_SCHEMAS).values())
         self._schemas = sorted(schema for schema in schemas if schema.level in levels)
         exempt = next(schema for schema in self._schemas if schema.name == "exempt")
-        self._masters = Flow(None, "exempt", "", self._headers(exempt), Line())
+        self._masters = Flow(None, "exempt", self._headers(exempt), Line())
+        for listener in self._listeners:
+            listener()
 
     def _objects(self, resource: Resource) -> dict[str, Object]:
         """By name."""
@@ -168,60 +197,55 @@ class FlowControl:
             self._found.clear()
             self._lines.clear()
         line = self._lines.setdefault(name, Line())
-        found = self._found[key] = Flow(level, schema.name, name, self._headers(schema), line)
+        labels = (schema.name, schema.level)
+        found = self._found[key] = Flow(level, name, self._headers(schema), line, labels)
         return found
 
     def turn(self, flow: Flow) -> Future[None] | None:
         """What to wait for before a request is answered that needs no seat; None: nothing."""
-        if flow.level is None:
-            return None
         line = flow.line
         line.answered += 1
         return None if line.answered <= FREE else self._turns.wait(line)
 
-    # -- seats -----------------------------------------------------------------------------------
-    def needs_seat(self, flow: Flow, info: RequestInfo) -> bool:
-        """Whether the request must ask for one: the quick question of every request."""
-        if flow.level is None or info.served is None:
+    def is_long(self, info: RequestInfo) -> bool:
+        """Whether a list has to answer with so many objects that it needs a seat."""
+        if info.query and "limit" in info.query:
             return False
-        if info.verb in _WRITES:
-            return info.subresource not in _CONNECTS
-        if info.verb != "list":
-            return False
-        long = self._store.count(info.served.bucket) > LONG_LIST
-        return long and not (info.query and "limit" in info.query)
+        return info.served is not None and self._store.count(info.served.bucket) > LONG_LIST
 
-    async def seat(self, flow: Flow) -> Level:
-        """Return once there is a seat of the level to be given to `leave`; ApiError 429 when too
-        many of the same flow wait already."""
+    # -- seats -----------------------------------------------------------------------------------
+    def take(self, flow: Flow) -> bool:
+        """Whether there is a seat at once, to be given to `leave`; else `wait`."""
+        level = flow.level
+        if level is None or not self._seats.take(level):
+            return False
+        self._dispatched.inc(flow.labels)
+        return True
+
+    async def wait(self, flow: Flow) -> None:
+        """Return once there is a seat, to be given to `leave`; ApiError 429 when too many of the
+        same flow wait already, or the wait is too long."""
         level = flow.level
         assert level is not None
-        labels = (flow.schema, level.name)
-        if not self._seats.take(level):
-            queue = level.queues.get(flow.name)
-            if queue is None:
-                queue = deque()
-            if len(queue) >= level.longest:
-                self._rejected.inc((*labels, "queue-full"))
-                raise too_many_requests()
-            waiter: Future[None] = asyncio.get_running_loop().create_future()
-            queue.append(waiter)
-            level.queues[flow.name] = queue
-            try:
-                async with asyncio.timeout(_LONGEST_WAIT):
-                    await waiter
-            except (asyncio.CancelledError, TimeoutError) as error:
-                if waiter.done() and not waiter.cancelled():
-                    self.leave(level)
-                if isinstance(error, TimeoutError):
-                    self._rejected.inc((*labels, "time-out"))
-                    raise too_many_requests() from None
-                raise
-        self._dispatched.inc(labels)
-        return level
+        waiter = self._seats.queue(level, flow.name)
+        if waiter is None:
+            self._rejected.inc((*flow.labels, "queue-full"))
+            raise too_many_requests()
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await waiter
+        except (asyncio.CancelledError, TimeoutError) as error:
+            if waiter.done() and not waiter.cancelled():
+                self._seats.leave(level)
+            if isinstance(error, TimeoutError):
+                self._rejected.inc((*flow.labels, "time-out"))
+                raise too_many_requests() from None
+            raise
+        self._dispatched.inc(flow.labels)
 
-    def leave(self, level: Level) -> None:
-        self._seats.leave(level)
+    def leave(self, flow: Flow) -> None:
+        if flow.level is not None:
+            self._seats.leave(flow.level)
 
 
 def too_many_requests() -> ApiError:

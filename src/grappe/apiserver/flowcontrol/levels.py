@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from asyncio import Future
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from grappe.api import Object
 
@@ -50,6 +51,7 @@ class Seats:
     def __init__(self, total: int) -> None:
         self._total = total
         self._levels: dict[str, Level] = {}
+        self._queued: set[Level] = set()
         self._held = 0
 
     def __iter__(self) -> Iterator[Level]:
@@ -87,7 +89,8 @@ class Seats:
         for level in gone:
             while (waiter := level.next()) is not None:
                 self._sit(level, waiter)
-        self._call(levels.values())
+        self._queued = {level for level in levels.values() if level.queues}
+        self._call()
 
     def take(self, level: Level) -> bool:
         """Whether the request, whose flow waits for nobody, has a seat now."""
@@ -96,11 +99,23 @@ class Seats:
         self._count(level, 1)
         return True
 
+    def queue(self, level: Level, flow: str) -> Future[None] | None:
+        """What to wait for until there is a seat; None when too many of the flow wait."""
+        queue = level.queues.get(flow)
+        if queue is None:
+            queue = deque()
+        if len(queue) >= level.longest:
+            return None
+        waiter: Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
+        level.queues[flow] = queue
+        self._queued.add(level)
+        return waiter
+
     def leave(self, level: Level) -> None:
         self._count(level, -1)
-        if level.queues:
-            self._call((level,))
-        self._call(self._levels.values())
+        if self._queued:
+            self._call()
 
     def _has_room(self, level: Level) -> bool:
         """A level has its own seats, and those that others lend and do not use."""
@@ -108,12 +123,15 @@ class Seats:
             return True
         return level.taken < level.most and self._held < self._total
 
-    def _call(self, levels: Iterable[Level]) -> None:
-        for level in levels:
+    def _call(self) -> None:
+        """Give free seats to those who wait; first in levels that have seats of their own."""
+        for level in sorted(self._queued, key=lambda level: level.taken >= level.seats):
             while level.queues and self._has_room(level):
                 waiter = level.next()
                 if waiter is not None:
                     self._sit(level, waiter)
+            if not level.queues:
+                self._queued.discard(level)
 
     def _sit(self, level: Level, waiter: Future[None]) -> None:
         self._count(level, 1)

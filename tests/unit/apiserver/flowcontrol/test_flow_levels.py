@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from typing import Any
 
 from hypothesis import given
@@ -59,8 +57,11 @@ async def test_a_seat_given_back_goes_to_whoever_waits() -> None:
     seats.configure(config(a=limited(1, lends=100), b=limited(1, lends=100)))
     a, b = level_of(seats, "a"), level_of(seats, "b")
     assert taken(seats, "a") == 4
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    a.queues["x"] = deque([waiter])
+    assert seats.queue(a, "x") is None  # a level that rejects has no queues
+    a.longest = 1
+    waiter = seats.queue(a, "x")
+    assert waiter is not None
+    assert seats.queue(a, "x") is None
     assert not seats.take(a)
     assert seats.take(b)
     seats.leave(b)
@@ -74,8 +75,9 @@ async def test_who_waits_in_a_level_that_is_gone_sits_down() -> None:
     seats = Seats(2)
     seats.configure(config(a=limited(1), b=limited(1)))
     b = level_of(seats, "b")
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    b.queues["x"] = deque([waiter])
+    b.longest = 1
+    waiter = seats.queue(b, "x")
+    assert waiter is not None
     seats.configure(config(a=limited(1)))
     assert waiter.done()
     seats.leave(b)
