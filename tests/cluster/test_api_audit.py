@@ -16,6 +16,10 @@ from grappe.api.resources import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
 from grappe.apiserver.http.messages import Request, Response, User
 from grappe.testing.cluster import TestCluster, running_cluster
 from tests.cluster.api_requests import ask, config_map, pod
+from tests.cluster.hooks import VALIDATING, allowed, hook, register, review_answers, rule
+from tests.cluster.https_servers import https_server
+from tests.cluster.plant import until
+from tests.cluster.policies import validate
 
 CONFIG_MAP_PATH = "/api/v1/namespaces/default/configmaps"
 JANE = User("jane", ("devs", "system:authenticated"), "u-1", {"team": ("a",)})
@@ -250,3 +254,46 @@ async def test_events_are_counted(tmp_path: Path) -> None:
     assert told is not None
     assert int(told[1]) > 0
     assert 'apiserver_audit_error_total{plugin="log"} 0\n' in text
+
+
+async def test_policies_and_webhooks_add_to_what_is_told(tmp_path: Path) -> None:
+    judge = review_answers(lambda _: allowed(auditAnnotations={"seen": "by the hook"}))
+    async with https_server(tmp_path, judge) as server, audited(tmp_path) as log:
+        cluster = log.cluster
+        await register(cluster, VALIDATING, "hook", hook(server, rule("configmaps")))
+        await validate(
+            cluster,
+            {"expression": "object.data.size() < 1", "message": "too many"},
+            name="small",
+            binding={"validationActions": ["Audit", "Warn"]},
+            auditAnnotations=[{"key": "size", "valueExpression": "string(object.data.size())"}],
+        )
+
+        async def warned() -> bool:
+            made = config_map("", {"a": "b"}, generateName="x-")
+            reply = await ask(cluster, "POST", CONFIG_MAP_PATH, made)
+            assert reply.status == 201
+            return any(name.lower() == "warning" for name in reply.headers)
+
+        await until(warned)
+        annotations = (await log.events("create", resource="configmaps"))[-1]["annotations"]
+    assert annotations["authorization.k8s.io/decision"] == "allow"
+    assert annotations["a.example.com/seen"] == "by the hook"
+    assert annotations["small/size"] == "1"
+    (failure,) = orjson.loads(annotations["validation.policy.admission.k8s.io/validation_failure"])
+    assert failure["message"] == "too many"
+    assert failure["policy"] == "small"
+
+
+async def test_a_fault_of_ours_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with audited(tmp_path) as log:
+        with monkeypatch.context() as broken:
+            broken.setattr(log.cluster.store, "put", None)
+            reply = await ask(log.cluster, "POST", CONFIG_MAP_PATH, config_map("a"))
+        assert reply.status == 500
+        (event,) = await log.events("create", resource="configmaps")
+    assert event["stage"] == "Panic"
+    assert event["responseStatus"]["code"] == 500
+    assert "NoneType" not in orjson.dumps(event).decode()

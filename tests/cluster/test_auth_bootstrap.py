@@ -16,6 +16,7 @@ from grappe.base.clock import ManualClock, rfc3339
 from grappe.controllers.bootstrapsigner import detached_signature
 from grappe.controllers.csrcleaner import due_at
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import ask
 from tests.cluster.plant import background, gone, plant, until
 from tests.cluster.test_auth_certificates import asking
 from tests.cluster.test_auth_tokens_https import get
@@ -54,6 +55,27 @@ async def test_a_bootstrap_token_opens_the_door_until_its_secret_goes(
     assert b"system:bootstrap:abcdef" in body
     await cluster.client.delete(SECRETS, "bootstrap-token-abcdef", "kube-system")
     assert (await get(cluster, "/api", TOKEN))[0] == 401
+
+
+async def test_a_token_review_knows_bootstrap_tokens(cluster: TestCluster) -> None:
+    async def review(token: str, **spec: Any) -> Any:
+        path = "/apis/authentication.k8s.io/v1/tokenreviews"
+        body = {"spec": {"token": token, **spec}}
+        return (await ask(cluster, "POST", path, body)).body["status"]
+
+    assert "authenticated" not in await review(TOKEN)
+    groups = secret(**{"auth-extra-groups": "system:bootstrappers:blue"})
+    await cluster.client.create(SECRETS, groups, "kube-system")
+    found = await review(TOKEN)
+    assert found["authenticated"] is True
+    assert found["user"]["username"] == "system:bootstrap:abcdef"
+    assert set(found["user"]["groups"]) == {
+        "system:bootstrappers",
+        "system:bootstrappers:blue",
+        "system:authenticated",
+    }
+    assert "authenticated" not in await review("abcdef.0123456789abcdeg")
+    assert "authenticated" not in await review(TOKEN, audiences=["vault"])
 
 
 async def allow(cluster: TestCluster, role: str, group: str) -> None:

@@ -191,3 +191,34 @@ async def test_a_wrong_file_is_told_at_the_start(provider: Provider, tmp_path: P
     with pytest.raises(UserError, match="audiences: Required value"):
         async with running_cluster(data_dir=tmp_path):
             pass
+
+
+async def test_expressions_say_who_a_user_is(provider: Provider, tmp_path: Path) -> None:
+    said = configuration(provider)
+    said["jwt"][0] |= {
+        "claimMappings": {
+            "username": {"expression": "claims.email.lowerAscii()"},
+            "groups": {"expression": "claims.roles.split(',')"},
+            "extra": [{"key": "acme.io/team", "valueExpression": "claims.team"}],
+        },
+        "claimValidationRules": [{"expression": "claims.email_verified == true"}],
+        "userValidationRules": [{"expression": "!('ops' in user.groups)"}],
+    }
+    data_dir = tmp_path / "expressions"
+    data_dir.mkdir()
+    (data_dir / "authentication.yaml").write_text(yaml.safe_dump(said))
+    claims = {"email": "Jane@acme.io", "email_verified": True, "roles": "a,b", "team": "red"}
+    async with running_cluster(data_dir=data_dir) as cluster:
+
+        async def review(**changed: Any) -> Any:
+            spec = {"token": provider.token(**{**claims, **changed})}
+            path = "/apis/authentication.k8s.io/v1/tokenreviews"
+            return (await ask(cluster, "POST", path, {"spec": spec})).body["status"]
+
+        assert (await review())["user"] == {
+            "username": "jane@acme.io",
+            "groups": ["a", "b", "system:authenticated"],
+            "extra": {"acme.io/team": ["red"]},
+        }
+        for refused in ({"email_verified": False}, {"roles": "a,ops"}, {"email": 7}):
+            assert "authenticated" not in await review(**refused)

@@ -16,13 +16,17 @@ from grappe.api.resources import builtin_kind
 from grappe.apiserver.auth.rbac.default_roles import default_bindings, default_roles
 from grappe.apiserver.auth.rbac.reconcile import completed
 from grappe.apiserver.default_objects import namespaces, priority_classes, services
-from grappe.apiserver.flowcontrol.objects import AUTO_UPDATE, flow_objects
+from grappe.apiserver.flowcontrol.control import FLOW_SCHEMAS, LEVELS
+from grappe.apiserver.flowcontrol.objects import AUTO_UPDATE, flow_objects, is_mandatory
 from grappe.apiserver.http.messages import Handler
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import body_of
 from grappe.apiserver.upkeep import Upkeep
 from grappe.base.config import ClusterConfig
 from grappe.store.interface import Event, Store
+
+_PUT_RIGHT = frozenset((FLOW_SCHEMAS.bucket, LEVELS.bucket))
+"""Buckets whose objects are also put right while the server runs."""
 
 Correct = Callable[[Object, Object], Object | None]
 """(live, wanted) → what to write instead of the live object; None: it is right."""
@@ -44,13 +48,14 @@ async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> No
 
 
 class Keeper:
-    """Makes the default namespaces and services again when they are deleted, as an API server's
-    own controllers do in Kubernetes. Runs from `start` to `stop`."""
+    """Makes the default namespaces, services and objects of flow control again when they are
+    deleted, and puts the latter right when they are changed, as an API server's own controllers
+    do in Kubernetes. Runs from `start` to `stop`."""
 
     def __init__(self, config: ClusterConfig, store: Store, handler: Handler) -> None:
         self._store = store
         self._loopback = Loopback(handler)
-        self._wanted = _essential(config)
+        self._wanted = [*_essential(config), *((obj, _kept) for obj in flow_objects())]
         self._places = {_place(obj) for obj, _ in self._wanted}
         self._upkeep = Upkeep("default objects", self._settle)
 
@@ -70,7 +75,8 @@ class Keeper:
         self._upkeep.look_at(
             bucket
             for event in events
-            if event.type == "DELETED" and (bucket, event.record.key) in self._places
+            if (event.type == "DELETED" or bucket in _PUT_RIGHT)
+            and (bucket, event.record.key) in self._places
         )
 
     async def _settle(self, bucket: str) -> None:
@@ -142,11 +148,18 @@ def _only_missing(live: Object, wanted: Object) -> None:
 
 
 def _kept(live: Object, wanted: Object) -> Object | None:
-    """Kept as it is wanted, unless its annotation says that somebody else does."""
-    notes = live["metadata"].get("annotations") or {}
-    if notes.get(AUTO_UPDATE) == "false" or live.get("spec") == wanted["spec"]:
+    """Kept as it is wanted, unless its annotation says that somebody else does: a mandatory
+    object cannot be taken over. Without the annotation nobody has, if its spec is the first."""
+    metadata = live["metadata"]
+    notes = metadata.get("annotations") or {}
+    said = notes.get(AUTO_UPDATE)
+    ours = said == "true" or (said is None and metadata.get("generation", 1) == 1)
+    if not ours and not is_mandatory(wanted):
         return None
-    return {**live, "spec": wanted["spec"]}
+    if live.get("spec") == wanted["spec"] and said == "true":
+        return None
+    metadata = {**metadata, "annotations": {**notes, AUTO_UPDATE: "true"}}
+    return {**live, "metadata": metadata, "spec": wanted["spec"]}
 
 
 def _overlaid(live: Object, wanted: Object) -> Object | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from time import perf_counter
 
 from grappe.api.errors import ApiError, internal
-from grappe.apiserver.audit.auditor import AUDIT_ID, COMPLETE, PANIC, Auditor, Followed
+from grappe.apiserver.audit.auditor import AUDIT_ID, COMPLETE, PANIC, Auditor
+from grappe.apiserver.audit.event import Followed
 from grappe.apiserver.http.compression import compressed, compressible
 from grappe.apiserver.http.messages import (
     Answer,
@@ -57,6 +57,7 @@ class Handling:
             answer, stage = _unexpected(request), PANIC
         if request.user is None and isinstance(answer, Awaitable):
             followed = None  # who asks is not known yet
+            request.annotations = {}
         else:
             followed = self._auditor.begin(request, info)
         if isinstance(answer, Response):
@@ -106,9 +107,7 @@ class Handling:
         self._metrics.answered(request, info, answer.status, perf_counter() - started, size)
         if followed is not None:
             self._auditor.completed(followed, stage, answer.status, answer)
-            # A new answer: the same one may be given to many (discovery).
-            headers = (*answer.headers, (AUDIT_ID, followed.audit_id))
-            return replace(answer, headers=headers)
+            request.head += f"{AUDIT_ID}: {followed.audit_id}\r\n"
         return answer
 
     def _long(
@@ -136,7 +135,7 @@ class Handling:
 
         if isinstance(answer, Stream):
             if followed is not None:
-                answer.headers = (*answer.headers, (AUDIT_ID, followed.audit_id))
+                request.head += f"{AUDIT_ID}: {followed.audit_id}\r\n"
             _follow(answer, begun, ended)
         else:
             begun()

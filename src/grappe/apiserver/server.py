@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from grappe.api import Object
 from grappe.apiserver.admission.chain import Chain, default_plugins
@@ -27,7 +26,7 @@ from grappe.apiserver.discovery.endpoints import Endpoints
 from grappe.apiserver.discovery.health import Health
 from grappe.apiserver.discovery.issuer import issuer_pages
 from grappe.apiserver.discovery.openapi import OpenApi
-from grappe.apiserver.flowcontrol import FlowControl
+from grappe.apiserver.flowcontrol import DanglingConditions, Flow, FlowControl, Takes
 from grappe.apiserver.handling import Handling
 from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.loopback import Loopback
@@ -49,9 +48,9 @@ from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.dispatch import Registry, path_not_found
 from grappe.apiserver.registry.expiry import EventExpiry
 from grappe.apiserver.registry.interface import NotYet, RequestInfo
-from grappe.apiserver.registry.routing import opens_a_shell
 from grappe.apiserver.registry.strategies.services import restore
 from grappe.apiserver.registry.strategies.table import Strategies
+from grappe.apiserver.standing import Standings
 from grappe.base.clock import Clock
 from grappe.base.config import ClusterConfig
 from grappe.base.metrics import Registry as MetricsRegistry
@@ -108,13 +107,15 @@ class ApiServer:
         process_metrics(metrics, clock.now())
         requests = RequestMetrics(metrics)
         self._flows = FlowControl(store, metrics)
+        self._dangling = DanglingConditions(store, clock)
+        self._standings = Standings(self._access, self._flows, self._reason)
         self._auditor = Auditor(
             load_policy(config.audit_policy),
             AuditLog(config.audit_log),
             metrics,
             clock,
-            ids.uid,
-            lambda user, info: self._access.authorizer.reason(user, Action.of(info)),
+            ids.serial,
+            self._reason,
         )
         handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
         self.handle = handling.handle
@@ -185,6 +186,7 @@ class ApiServer:
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._flows.start()
+        self._dangling.start(loopback)
         self._signer.start(loopback)
         self._approver.start(loopback)
         self._quotas.start(loopback)
@@ -216,6 +218,7 @@ class ApiServer:
         if self._keeper is not None:
             await self._keeper.stop()
         self._flows.stop()
+        await self._dangling.stop()
         await self._approver.stop()
         await self._signer.stop()
         await self._quotas.stop()
@@ -227,39 +230,54 @@ class ApiServer:
         self._caller.close()
         self._auditor.close()
 
+    def _reason(self, user: User, info: RequestInfo) -> str:
+        return self._access.authorizer.reason(user, Action.of(info))
+
     def _answer(self, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
         try:
             user = request.user = request.user or self._access.authenticate(request)
         except NotYet as later:
             return self._answer_later(request, info, later)
-        request.decision = "forbid"
-        self._access.authorize(user, info)
-        if opens_a_shell(info):
-            # WebSocket clients open with GET what changes the pod: reading it is not enough.
-            self._access.authorize(user, replace(info, verb="create"))
-        request.decision = "allow"
+        flow, takes, _ = self._standings.of(request, user, info)
+        if takes is not Takes.NOTHING:
+            if takes is Takes.SEAT or (takes is Takes.SEAT_IF_LONG and self._flows.is_long(info)):
+                return self._seated(flow, request, user, info)
+            turn = self._flows.turn(flow)
+            if turn is not None:
+                return self._in_turn(turn, request, user, info)
+        return self._dispatch(request, user, info)
+
+    def _dispatch(
+        self, request: Request, user: User, info: RequestInfo
+    ) -> Answer | Awaitable[Answer]:
         if info.served is None:
             elsewhere = self._aggregator.answer(request, user, info)
             if elsewhere is not None:
                 return elsewhere
         if info.resource_request:
-            if self._flows.needs_seat(user, info):
-                return self._seated(request, user, info)
             return self._registry.answer(request, user, info)
         found = self._discovery.answer(request)
         if found is not None:
             return found
         raise path_not_found()
 
-    async def _seated(self, request: Request, user: User, info: RequestInfo) -> Answer:
+    async def _in_turn(
+        self, turn: Awaitable[None], request: Request, user: User, info: RequestInfo
+    ) -> Answer:
+        """The answer to what could be answered at once, had not others the same right."""
+        await turn
+        answer = self._dispatch(request, user, info)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    async def _seated(self, flow: Flow, request: Request, user: User, info: RequestInfo) -> Answer:
         """The answer to what takes time, once there is a seat for it."""
-        level = await self._flows.seat(user, info)
+        if not self._flows.take(flow):
+            await self._flows.wait(flow)
         try:
             answer = self._registry.answer(request, user, info)
             return await answer if isinstance(answer, Awaitable) else answer
         finally:
-            if level is not None:
-                self._flows.leave(level)
+            self._flows.leave(flow)
 
     async def _answer_later(self, request: Request, info: RequestInfo, later: NotYet) -> Answer:
         await later.ready

@@ -46,15 +46,17 @@ class InProcessTransport:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Answer:
-        answer = await self._ask(method, path, query, headers, body)
+        request = self._request(method, path, query, headers, body)
+        answer = await self._ask(request)
         if not isinstance(answer, Response):
             raise TransportError(f"{method} {path} is answered by a stream")
-        return Answer(answer.status, dict(answer.headers), _whole(answer))
+        told = [line.partition(": ")[::2] for line in request.head.splitlines()]
+        return Answer(answer.status, dict([*told, *answer.headers]), _whole(answer))
 
     async def stream(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncIterator[bytes]:
-        answer = await self._ask("GET", path, query, headers, b"")
+        answer = await self._ask(self._request("GET", path, query, headers, b""))
         if isinstance(answer, Response):
             if answer.status != 200:
                 raise error_of(answer.status, _whole(answer))
@@ -77,17 +79,15 @@ class InProcessTransport:
         for lines in tuple(self._streams):
             lines.close()
 
-    async def _ask(
+    def _request(
         self,
         method: str,
         path: str,
         query: Mapping[str, str],
         headers: Mapping[str, str],
         body: bytes,
-    ) -> HandlerAnswer:
-        if self._closed:
-            raise TransportError("the transport is closed")
-        request = Request(
+    ) -> Request:
+        return Request(
             method=method,
             path=path,
             query=urlencode(query) if query else "",
@@ -95,6 +95,10 @@ class InProcessTransport:
             body=body,
             user=self._user,
         )
+
+    async def _ask(self, request: Request) -> HandlerAnswer:
+        if self._closed:
+            raise TransportError("the transport is closed")
         answer = self._handler(request)
         if isinstance(answer, Response | Stream | Tunnel):
             return answer

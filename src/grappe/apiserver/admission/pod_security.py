@@ -15,7 +15,7 @@ from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, annotate, refuse
-from grappe.apiserver.admission.pod_security_checks import LEVELS, Level, violations
+from grappe.apiserver.admission.pod_security_levels import LATEST, LEVELS, Level, violations
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
 _PREFIX = "pod-security.kubernetes.io/"
@@ -42,6 +42,11 @@ class Policy(NamedTuple):
     def name(self) -> str:
         return f"{self.level}:{self.version}"
 
+    def violations(self, pod: Object) -> list[str]:
+        """Everything in which a pod, or template of one, goes beyond it."""
+        about, spec = pod.get("metadata") or {}, pod.get("spec") or {}
+        return violations(self.level, about, spec, self.version)
+
     def __str__(self) -> str:
         return f'"{self.name}"'
 
@@ -51,7 +56,7 @@ def policy(labels: dict[str, str], mode: str) -> Policy:
     counts as the strictest one, so that a slip of the pen does not open the door."""
     level = labels.get(_PREFIX + mode, "privileged")
     known: Level = next((known for known in LEVELS if known == level), "restricted")
-    return Policy(known, labels.get(f"{_PREFIX}{mode}-version", "latest"))
+    return Policy(known, labels.get(f"{_PREFIX}{mode}-version", LATEST))
 
 
 def label_problems(labels: dict[str, str]) -> list[Cause]:
@@ -121,7 +126,7 @@ class PodSecurity(Plugin):
         """Warnings about the pods of a namespace that its new level would refuse."""
         pods: dict[str, list[str]] = {}
         for pod in self._live.scan(PODS, namespace):
-            wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
+            wrong = wanted.violations(pod)
             if wrong:
                 reasons = ", ".join(told.partition(" (")[0] for told in wrong)
                 pods.setdefault(reasons, []).append(pod["metadata"]["name"])
@@ -144,14 +149,14 @@ class PodSecurity(Plugin):
     def _enforce(request: AdmissionRequest, wanted: Policy) -> None:
         pod = request.obj or {}
         annotate(request, f"{_PREFIX}enforce-policy", wanted.name)
-        wrong = violations(wanted.level, pod["metadata"], pod.get("spec") or {})
+        wrong = wanted.violations(pod)
         if wrong:
             raise refuse(request, f"violates PodSecurity {wanted}: {', '.join(wrong)}")
 
 
 def _told(wanted: Policy, pod: Object) -> str:
     """What auditors and clients are told of a pod; empty when it keeps to the policy."""
-    wrong = violations(wanted.level, pod.get("metadata") or {}, pod.get("spec") or {})
+    wrong = wanted.violations(pod)
     return f"would violate PodSecurity {wanted}: {', '.join(wrong)}" if wrong else ""
 
 

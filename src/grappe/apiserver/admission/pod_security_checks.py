@@ -6,12 +6,9 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from grappe.api import Object
-
-Level = Literal["privileged", "baseline", "restricted"]
-LEVELS: tuple[Level, ...] = ("privileged", "baseline", "restricted")
 
 Check = Callable[[Object, Object], str]
 """(metadata, spec) → what is wrong in Kubernetes' words; empty when nothing is."""
@@ -37,21 +34,21 @@ _SYSCTLS = frozenset(
     (
         "kernel.shm_rmid_forced",
         "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
         "net.ipv4.ip_unprivileged_port_start",
         "net.ipv4.tcp_syncookies",
         "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_wmem",
     )
 )
-_SELINUX_TYPES = frozenset(
-    ("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
-)
+_SYSCTLS_1_27 = _SYSCTLS | {"net.ipv4.ip_local_reserved_ports"}
+_SYSCTLS_1_29 = _SYSCTLS_1_27 | {
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+}
+_SYSCTLS_1_32 = _SYSCTLS_1_29 | {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+_SELINUX_TYPES = frozenset(("", "container_t", "container_init_t", "container_kvm_t"))
+_SELINUX_TYPES_1_31 = _SELINUX_TYPES | {"container_engine_t"}
 _VOLUMES = frozenset(
     (
         "configMap",
@@ -65,16 +62,6 @@ _VOLUMES = frozenset(
         "secret",
     )
 )
-
-
-def violations(level: Level, metadata: Object, spec: Object) -> list[str]:
-    """Everything in which a pod goes beyond `level`."""
-    checks: tuple[Check, ...] = ()
-    if level != "privileged":
-        checks = _BASELINE
-    if level == "restricted":
-        checks = (*_BASELINE_ONLY_TOO, *_RESTRICTED)
-    return [told for check in checks if (told := check(metadata, spec))]
 
 
 def _containers(spec: Object) -> Iterator[Object]:
@@ -160,22 +147,23 @@ def _app_armor(metadata: Object, spec: Object) -> str:
     )
 
 
-def _selinux(metadata: Object, spec: Object) -> str:
+def _selinux_of(types: frozenset[str]) -> Check:
     def bad(thing: Object) -> bool:
         options = _context(thing).get("seLinuxOptions") or {}
         return (
-            options.get("type", "") not in _SELINUX_TYPES
+            options.get("type", "") not in types
             or bool(options.get("user"))
             or bool(options.get("role"))
         )
 
-    wrong = _those(spec, bad)
-    who = (["pod"] if bad(spec) else []) + ([_named(wrong)] if wrong else [])
-    return (
-        f"seLinuxOptions ({' and '.join(who)} set forbidden securityContext.seLinuxOptions)"
-        if who
-        else ""
-    )
+    def check(metadata: Object, spec: Object) -> str:
+        wrong = _those(spec, bad)
+        who = (["pod"] if bad(spec) else []) + ([_named(wrong)] if wrong else [])
+        if not who:
+            return ""
+        return f"seLinuxOptions ({' and '.join(who)} set forbidden securityContext.seLinuxOptions)"
+
+    return check
 
 
 def _proc_mount(metadata: Object, spec: Object) -> str:
@@ -199,9 +187,52 @@ def _seccomp_baseline(metadata: Object, spec: Object) -> str:
     )
 
 
-def _sysctls(metadata: Object, spec: Object) -> str:
-    wrong = sorted({s.get("name", "") for s in _context(spec).get("sysctls") or ()} - _SYSCTLS)
-    return f"forbidden sysctls ({', '.join(wrong)})" if wrong else ""
+def _sysctls_of(allowed: frozenset[str]) -> Check:
+    def check(metadata: Object, spec: Object) -> str:
+        wrong = sorted({s.get("name", "") for s in _context(spec).get("sysctls") or ()} - allowed)
+        return f"forbidden sysctls ({', '.join(wrong)})" if wrong else ""
+
+    return check
+
+
+def _host_process(metadata: Object, spec: Object) -> str:
+    def bad(thing: Object) -> bool:
+        return bool((_context(thing).get("windowsOptions") or {}).get("hostProcess"))
+
+    wrong = _those(spec, bad)
+    who = (["pod"] if bad(spec) else []) + ([_named(wrong)] if wrong else [])
+    if not who:
+        return ""
+    return (
+        f"hostProcess ({' and '.join(who)} must not set "
+        "securityContext.windowsOptions.hostProcess=true)"
+    )
+
+
+def _handler_hosts(metadata: Object, spec: Object) -> str:
+    """Hosts that probes and hooks name: a way to have the node ask anybody."""
+
+    def hosts(container: Object) -> set[str]:
+        hooks = container.get("lifecycle") or {}
+        handlers = [container.get(f"{kind}Probe") for kind in ("liveness", "readiness", "startup")]
+        handlers += [hooks.get("postStart"), hooks.get("preStop")]
+        found = (
+            ((handler or {}).get(kind) or {}).get("host")
+            for handler in handlers
+            for kind in ("httpGet", "tcpSocket")
+        )
+        return {host for host in found if host}
+
+    wrong = sorted(set(_those(spec, lambda c: bool(hosts(c)))))
+    if not wrong:
+        return ""
+    named = sorted({host for container in _containers(spec) for host in hosts(container)})
+    verb = "uses" if len(wrong) == 1 else "use"
+    quoted = ", ".join(f'"{host}"' for host in named)
+    return (
+        f"probe or lifecycle host ({_named(wrong)} {verb} "
+        f"probe or lifecycle host{'s' if len(named) > 1 else ''} {quoted})"
+    )
 
 
 # -- restricted ------------------------------------------------------------------------------------
@@ -306,33 +337,62 @@ def _seccomp_restricted(metadata: Object, spec: Object) -> str:
     )
 
 
-# What baseline asks and no stricter check of the restricted level repeats.
-_BASELINE_ONLY_TOO: tuple[Check, ...] = (
-    _host_namespaces,
-    _privileged,
-    _host_ports,
-    _app_armor,
-    _selinux,
-    _proc_mount,
-    _sysctls,
+def _not_for_windows(check: Check) -> Check:
+    """As `check`, of pods that say they are for Linux, or nothing."""
+
+    def found(metadata: Object, spec: Object) -> str:
+        windows = (spec.get("os") or {}).get("name") == "windows"
+        return "" if windows else check(metadata, spec)
+
+    return found
+
+
+class Standard(NamedTuple):
+    """One demand of a level. `versions` are (minor version of Kubernetes, check), the youngest
+    first; `instead_of` is the demand of a lower level that it repeats, only stricter."""
+
+    name: str
+    versions: tuple[tuple[int, Check], ...]
+    instead_of: str = ""
+
+
+BASELINE = (
+    Standard("hostNamespaces", ((0, _host_namespaces),)),
+    Standard("privileged", ((0, _privileged),)),
+    Standard("capabilities", ((0, _capabilities),)),
+    Standard("hostPathVolumes", ((0, _host_path),)),
+    Standard("hostPorts", ((0, _host_ports),)),
+    Standard("hostProbesAndHostLifecycle", ((34, _handler_hosts),)),
+    Standard("appArmorProfile", ((0, _app_armor),)),
+    Standard(
+        "seLinuxOptions",
+        ((31, _selinux_of(_SELINUX_TYPES_1_31)), (0, _selinux_of(_SELINUX_TYPES))),
+    ),
+    Standard("procMount", ((0, _proc_mount),)),
+    Standard("seccompProfile", ((19, _seccomp_baseline),)),
+    Standard(
+        "sysctls",
+        (
+            (32, _sysctls_of(_SYSCTLS_1_32)),
+            (29, _sysctls_of(_SYSCTLS_1_29)),
+            (27, _sysctls_of(_SYSCTLS_1_27)),
+            (0, _sysctls_of(_SYSCTLS)),
+        ),
+    ),
+    Standard("windowsHostProcess", ((0, _host_process),)),
 )
-_BASELINE: tuple[Check, ...] = (
-    _host_namespaces,
-    _privileged,
-    _capabilities,
-    _host_path,
-    _host_ports,
-    _app_armor,
-    _selinux,
-    _proc_mount,
-    _seccomp_baseline,
-    _sysctls,
-)
-_RESTRICTED: tuple[Check, ...] = (
-    _privilege_escalation,
-    _drop_all,
-    _volume_types,
-    _non_root,
-    _user,
-    _seccomp_restricted,
+RESTRICTED = (
+    Standard(
+        "allowPrivilegeEscalation",
+        ((25, _not_for_windows(_privilege_escalation)), (8, _privilege_escalation)),
+    ),
+    Standard("drop", ((25, _not_for_windows(_drop_all)), (22, _drop_all)), "capabilities"),
+    Standard("restrictedVolumes", ((0, _volume_types),), "hostPathVolumes"),
+    Standard("runAsNonRoot", ((0, _non_root),)),
+    Standard("runAsUser", ((23, _user),)),
+    Standard(
+        "seccomp",
+        ((25, _not_for_windows(_seccomp_restricted)), (19, _seccomp_restricted)),
+        "seccompProfile",
+    ),
 )

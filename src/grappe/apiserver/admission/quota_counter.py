@@ -15,17 +15,18 @@ _REMEMBERED = 20_000
 
 
 class QuotaCounter:
-    """Counts stored objects, and those that were admitted and are not stored yet. An object is
-    read once for each of its revisions."""
+    """Counts objects as they are stored, and those of writes under way as they will be. An object
+    is read once for each of its revisions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._admitted: dict[tuple[str, str], Facts] = {}
+        self._under_way: set[tuple[str, str]] = set()
         self._known: dict[tuple[str, str], tuple[Record, Facts]] = {}
 
-    def admitted(self, bucket: str, key: str, found: Facts) -> None:
-        """From now on `found` counts, until it is stored or its write has failed."""
-        self._admitted[bucket, key] = found
+    def admitted(self, bucket: str, key: str) -> None:
+        """A write of this object follows in this turn of the loop: its newest state counts from
+        then on, committed or not."""
+        self._under_way.add((bucket, key))
 
     def used(self, namespace: str, quota: Object, names: Iterable[str]) -> Amounts:
         """What the objects in the quota's scopes use of `names`; what nothing uses is left out."""
@@ -39,15 +40,24 @@ class QuotaCounter:
         )
 
     def _present(self, resource: Resource, namespace: str) -> Iterator[Facts]:
-        store, bucket, prefix = self._store, resource.bucket, f"{namespace}/"
-        for record in store.list(bucket, prefix):
+        prefix = f"{namespace}/"
+        newer = self._newer(resource.bucket, prefix)
+        for record in self._store.list(resource.bucket, prefix):
+            yield self._facts_of(resource, newer.pop(record.key, record))
+        for record in newer.values():
             yield self._facts_of(resource, record)
-        for place, found in list(self._admitted.items()):
-            stored = store.get(*place) is not None
-            if stored or store.latest(*place) is None:  # stored, or its write failed
-                del self._admitted[place]
+
+    def _newer(self, bucket: str, prefix: str) -> dict[str, Record]:
+        """What writes under way make of objects, by key; those that are done are forgotten."""
+        found: dict[str, Record] = {}
+        for place in tuple(self._under_way):
+            newest = self._store.latest(*place)
+            stored = self._store.get(*place)
+            if newest is None or (stored is not None and stored.revision == newest.revision):
+                self._under_way.discard(place)
             elif place[0] == bucket and place[1].startswith(prefix):
-                yield found
+                found[place[1]] = newest
+        return found
 
     def _facts_of(self, resource: Resource, record: Record) -> Facts:
         place = (resource.bucket, record.key)

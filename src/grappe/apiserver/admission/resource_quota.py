@@ -23,7 +23,7 @@ class ResourceQuota(Plugin):
     """Counts what is there at each create, and at updates by which an object uses more, so that a
     quota holds whatever its status says.
 
-    An admitted object counts from then on, although it is not stored yet.
+    What is admitted counts from then on, although it is not stored yet.
     https://kubernetes.io/docs/concepts/policy/resource-quotas/
     """
 
@@ -45,16 +45,15 @@ class ResourceQuota(Plugin):
             return
         wanted = facts(resource, request.obj or {})
         before = facts(resource, request.old).used if request.old else {}
-        counted = [self._check(request, quota, wanted, before) for quota in quotas]
-        if any(counted) and not request.dry_run and not request.old:
-            key = f"{request.namespace}/{request.name}"
-            self._counter.admitted(resource.bucket, key, wanted)
+        for quota in quotas:
+            self._check(request, quota, wanted, before)
+        if not request.dry_run:
+            self._counter.admitted(resource.bucket, f"{request.namespace}/{request.name}")
 
     def _check(
         self, request: AdmissionRequest, quota: Object, wanted: Facts, before: Amounts
-    ) -> bool:
-        """Whether the quota counts the object; ApiError when it has no room for what it uses
-        more than `before`."""
+    ) -> None:
+        """ApiError when the quota has no room for what the object uses more than `before`."""
         resource, obj = request.served.resource, request.obj or {}
         name = quota["metadata"]["name"]
         limited = (quota.get("spec") or {}).get("hard") or {}
@@ -62,13 +61,13 @@ class ResourceQuota(Plugin):
         more = {k: v - before.get(k, 0) for k, v in wanted.used.items() if k in hard}
         asked = {k: v for k, v in more.items() if v > 0}
         if not in_scope(quota, wanted):
-            return False
+            return
         if resource.bucket == PODS.bucket:
             silent = "; ".join(unspecified(obj.get("spec") or {}, limited))
             if silent:
                 raise refuse(request, f"failed quota: {name}: must specify {silent}")
         if not asked:
-            return False
+            return
         used = self._counter.used(request.namespace, quota, asked)
         over = sorted(k for k in asked if asked[k] + used.get(k, 0) > hard[k])
         if over:
@@ -77,7 +76,6 @@ class ResourceQuota(Plugin):
                 f"exceeded quota: {name}, requested: {_told(asked, over, limited)}, "
                 f"used: {_told(used, over, limited)}, limited: {_told(hard, over, limited)}",
             )
-        return True
 
 
 def _told(values: Amounts, names: list[str], like: Object) -> str:

@@ -12,10 +12,11 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from grappe.apiserver.http.messages import User
-from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.interface import RequestInfo, ServedResource
 
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 _REMEMBERED = 5_000
+_LONGEST = 600  # characters of a namespace and subresource that are remembered
 _SENSITIVE = frozenset(
     (
         ("", "secrets"),
@@ -126,31 +127,33 @@ class Rule:
         )
 
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, tuple[str, ...], str, ServedResource | None, str, str]
 
 
 class Policy:
-    """What a request of a resource comes to is looked up by verb and resource, and worked out
-    only where rules ask for more."""
+    """What a request comes to is looked up, and worked out only where it depends on its name."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
-        self._candidates: dict[_Key, tuple[Rule, ...]] = {}
+        self._decided: dict[_Key, Decision | None] = {}
 
     def decide(self, user: User, info: RequestInfo) -> Decision | None:
         """What is told of the request; None: nothing."""
-        key = (info.verb, info.group, info.plural, info.subresource)
-        candidates = self._candidates.get(key) if info.resource_request else None
-        if candidates is None:
-            candidates = self._find(info)
-            if info.served is not None:
-                if len(self._candidates) >= _REMEMBERED:
-                    self._candidates.clear()
-                self._candidates[key] = candidates
-        for rule in candidates:
-            if not rule.conditional or rule.matches(user, info):
-                return _decision(rule, info)
-        return None
+        served = info.served
+        key = (user.name, user.groups, info.verb, served, info.subresource, info.namespace)
+        if key in self._decided:
+            return self._decided[key]
+        candidates = self._find(info)
+        matching = (rule for rule in candidates if rule.matches(user, info))
+        rule = next(matching, None)
+        found = _decision(rule, info) if rule else None
+        named = any(each.names for rule in candidates for each in rule.resources)
+        long = len(info.namespace) + len(info.subresource) > _LONGEST
+        if served is not None and not named and not long:
+            if len(self._decided) >= _REMEMBERED:
+                self._decided.clear()
+            self._decided[key] = found
+        return found
 
     def _find(self, info: RequestInfo) -> tuple[Rule, ...]:
         """The rules that may match, up to the first that does whoever asks for what; none when

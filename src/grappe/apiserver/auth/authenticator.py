@@ -17,12 +17,14 @@ from grappe.apiserver.auth.bearer import BearerTokens
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.names import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from grappe.apiserver.auth.oidc.config import Anonymous
+from grappe.apiserver.auth.service_accounts import Token
 from grappe.apiserver.http.messages import Request, User
 
 log = logging.getLogger("grappe.apiserver.auth")
 
 ANONYMOUS_USER = User(ANONYMOUS, (UNAUTHENTICATED,))
 _REMEMBERED = 10_000
+_REMEMBERED_BEARERS = 2_000
 _WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."
 
 
@@ -32,6 +34,8 @@ class Authenticator:
     def __init__(self, tokens: BearerTokens, anonymous: Anonymous) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
+        self._bearers: dict[str, Token] = {}
+        """By the whole Authorization header: tokens that were good for it."""
         self._certified: dict[tuple[str, tuple[str, ...]], User] = {}
 
     def authenticate(self, request: Request) -> User:
@@ -41,16 +45,28 @@ class Authenticator:
             return request.user
         if request.certificate is not None and request.certificate[0]:
             return self._of_certificate(request.certificate)
+        authorization = request.headers.get("authorization", "")
+        known = self._bearers.get(authorization)
+        if known is not None and self._tokens.still_good(known):
+            return known.user
         token = bearer_token(request)
         if not token:
             if self._anonymous.admits(request.path):
                 return ANONYMOUS_USER
             raise unauthorized()
         try:
-            return self._tokens.verify(token)[0]
+            user = self._tokens.verify(token)[0]
         except TokenError as error:
+            self._bearers.pop(authorization, None)
             log.info("refused a bearer token from %s: %s", request.remote, error)
             raise unauthorized() from None
+        found = self._tokens.recall(token)
+        # Never a token that came otherwise: the header must be as good as the token.
+        if found is not None and authorization.endswith(token):
+            if len(self._bearers) >= _REMEMBERED_BEARERS:
+                self._bearers.clear()
+            self._bearers[authorization] = found
+        return user
 
     def _of_certificate(self, certificate: tuple[str, tuple[str, ...]]) -> User:
         user = self._certified.get(certificate)

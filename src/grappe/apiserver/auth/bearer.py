@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from grappe.apiserver.auth.bootstrap_tokens import BootstrapTokens, is_bootstrap_token
 from grappe.apiserver.auth.jwt import TokenError
 from grappe.apiserver.auth.oidc.issuers import Issuers
-from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
+from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens, Token
 from grappe.apiserver.http.messages import User
 
 
@@ -20,6 +20,14 @@ class BearerTokens:
         self._accounts = accounts
         self._bootstrap = bootstrap
         self._issuers = issuers
+
+    def recall(self, token: str) -> Token | None:
+        """A token of a service account that was good for this server when it was last verified."""
+        return self._accounts.recall(token)
+
+    def still_good(self, token: Token) -> bool:
+        """Whether that has not changed since."""
+        return self._accounts.still_good(token)
 
     def verify(
         self, token: str, audiences: Sequence[str] = DEFAULT_AUDIENCES

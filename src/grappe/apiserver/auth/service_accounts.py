@@ -41,15 +41,17 @@ class Bound:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Token:
-    """A verified token. `expires` is in seconds since the epoch."""
+    """A verified token. `expires` is in seconds since the epoch. `seen` are the records (bucket,
+    key, record) of what it is bound to, with which it was good: it is while they are the same."""
 
     user: User
     audiences: tuple[str, ...]
     not_before: float
     expires: float
     bound: tuple[Bound, ...]
+    seen: tuple[tuple[str, str, Record], ...] = ()
 
 
 class ServiceAccountTokens:
@@ -116,6 +118,22 @@ class ServiceAccountTokens:
         return token in self._verified
 
     # -- verifying -----------------------------------------------------------------------------
+    def recall(self, token: str) -> Token | None:
+        """The token if it was good for this server when it was last verified."""
+        found = self._verified.get(token)
+        return found if found is not None and found.seen else None
+
+    def still_good(self, token: Token) -> bool:
+        """Whether nothing has changed for a token that was recalled: the quick question of every
+        request. If not, `verify` says what has."""
+        if not token.not_before - _LEEWAY <= self._clock.now() <= token.expires + _LEEWAY:
+            return False
+        get = self._store.get
+        for bucket, key, record in token.seen:  # noqa: SIM110 - half the time of `all`
+            if get(bucket, key) is not record:
+                return False
+        return True
+
     def verify(
         self, token: str, audiences: Sequence[str] = DEFAULT_AUDIENCES
     ) -> tuple[User, list[str]]:
@@ -143,8 +161,16 @@ class ServiceAccountTokens:
         for bound in found.bound:
             good = self._holds(bound) if bound.token else self._lives(bound)
             if not good:
+                found.seen = ()
                 raise TokenError("service account token has been invalidated")
+        if audiences is DEFAULT_AUDIENCES:
+            found.seen = self._see(found.bound)
         return found.user, shared
+
+    def _see(self, bound: Sequence[Bound]) -> tuple[tuple[str, str, Record], ...]:
+        places = ((each.resource.bucket, each.key) for each in bound)
+        found = ((*place, self._store.get(*place)) for place in places)
+        return tuple((bucket, key, record) for bucket, key, record in found if record is not None)
 
     def _lives(self, bound: Bound) -> bool:
         return self.uid(bound.resource, bound.key) == bound.uid

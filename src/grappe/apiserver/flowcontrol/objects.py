@@ -12,6 +12,7 @@ _GROUP = "flowcontrol.apiserver.k8s.io/v1"
 _EVERYBODY = ("system:unauthenticated", "system:authenticated")
 _MANAGER = {"kind": "User", "user": {"name": "system:kube-controller-manager"}}
 _SCHEDULER = {"kind": "User", "user": {"name": "system:kube-scheduler"}}
+_MANDATORY = ("exempt", "catch-all")
 _LEADERS = ["get", "create", "update"]
 
 
@@ -71,6 +72,15 @@ def _level(name: str, shares: int, lendable: int, queues: int, hand: int) -> Obj
 def _object(kind: str, name: str, spec: Any) -> Object:
     metadata = {"name": name, "annotations": {AUTO_UPDATE: "true"}}
     return {"kind": kind, "apiVersion": _GROUP, "metadata": metadata, "spec": spec}
+
+
+def mandatory() -> list[Object]:
+    """Those that count whatever is stored."""
+    return [obj for obj in flow_objects() if is_mandatory(obj)]
+
+
+def is_mandatory(obj: Object) -> bool:
+    return obj["metadata"]["name"] in _MANDATORY
 
 
 def flow_objects() -> Iterable[Object]:

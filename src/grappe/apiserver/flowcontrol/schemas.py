@@ -28,7 +28,7 @@ class FlowSchema(NamedTuple):
         return cls(
             spec.get("matchingPrecedence") or 1000,
             metadata["name"],
-            metadata["uid"],
+            metadata.get("uid", ""),
             (spec.get("priorityLevelConfiguration") or {}).get("name", ""),
             (spec.get("distinguisherMethod") or {}).get("type", ""),
             tuple(spec.get("rules") or ()),

@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
             answer.status,
             answer.content_type,
             answer.headers,
-            f"Content-Length: {size}\r\n",
+            f"{current.request.head}Content-Length: {size}\r\n",
             close=close,
         )
         if current.request.method == "HEAD":
@@ -286,8 +286,8 @@ class Connection(asyncio.Protocol):
         current = self._current
         assert current is not None
         close = not current.keep_alive or not current.chunked or self._reader.upgraded
-        framing = "Transfer-Encoding: chunked\r\n" if current.chunked else ""
-        start = head(answer.status, answer.content_type, answer.headers, framing, close=close)
+        more = current.request.head + ("Transfer-Encoding: chunked\r\n" if current.chunked else "")
+        start = head(answer.status, answer.content_type, answer.headers, more, close=close)
         if current.request.method == "HEAD":
             self._transport.write(start)
             self._finished()

@@ -28,7 +28,9 @@ class Request:
     lower-case. `certificate` is the (common name, organizations) of a verified client
     certificate. `user` is filled in by authentication, or already set in-process; `impersonator`
     is who asked to be that user. `decision` is what authorization came to: `allow`, `forbid`, or
-    empty before it. `annotations` are those of the audit log, None when nothing is told of it."""
+    empty before it; `reason` is why, where that is known. `annotations` are those of the audit log,
+    None when nothing is told of it. `head` are further lines, each with its CRLF, for the head of
+    whatever it is answered."""
 
     method: str
     path: str
@@ -41,6 +43,8 @@ class Request:
     impersonator: User | None = None
     decision: str = ""
     annotations: dict[str, str] | None = None
+    head: str = ""
+    reason: str | None = None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grappe.apiserver.admission.pod_security import policy
-from grappe.apiserver.admission.pod_security_checks import violations
+from grappe.apiserver.admission.pod_security_levels import LEVELS, violations
 
 GOOD = {
     "allowPrivilegeEscalation": False,
@@ -140,3 +140,78 @@ def test_labels_say_level_and_version_and_a_slip_is_strict() -> None:
     assert str(policy(labels, "enforce")) == '"baseline:v1.30"'
     assert str(policy(labels, "warn")) == '"restricted:latest"'
     assert policy(labels, "audit").level == "privileged"
+
+
+TWO_SYSCTLS = {"sysctls": [{"name": "net.ipv4.tcp_rmem"}, {"name": "net.ipv4.tcp_fin_timeout"}]}
+PROBE = {"httpGet": {"host": "10.0.0.1", "port": 80}}
+
+
+@pytest.mark.parametrize(
+    ("level", "pod", "version", "told"),
+    [
+        (
+            "baseline",
+            spec(securityContext=TWO_SYSCTLS),
+            "v1.28",
+            ["forbidden sysctls (net.ipv4.tcp_fin_timeout, net.ipv4.tcp_rmem)"],
+        ),
+        (
+            "baseline",
+            spec(securityContext=TWO_SYSCTLS),
+            "v1.31",
+            ["forbidden sysctls (net.ipv4.tcp_rmem)"],
+        ),
+        ("baseline", spec(securityContext=TWO_SYSCTLS), "latest", []),
+        (
+            "baseline",
+            spec({"seLinuxOptions": {"type": "container_engine_t"}}),
+            "v1.30",
+            ['seLinuxOptions (container "c" set forbidden securityContext.seLinuxOptions)'],
+        ),
+        ("baseline", spec({"seLinuxOptions": {"type": "container_engine_t"}}), "v1.31", []),
+        ("baseline", {"containers": [{"name": "c", "livenessProbe": PROBE}]}, "v1.33", []),
+        (
+            "baseline",
+            {
+                "containers": [
+                    {"name": "b", "lifecycle": {"preStop": {"tcpSocket": {"host": "x"}}}},
+                    {"name": "a", "livenessProbe": PROBE},
+                ]
+            },
+            "v1.34",
+            [
+                'probe or lifecycle host (containers "a", "b" use probe or lifecycle hosts '
+                '"10.0.0.1", "x")'
+            ],
+        ),
+        (
+            "baseline",
+            spec(securityContext={"windowsOptions": {"hostProcess": True}}),
+            "v1.0",
+            ["hostProcess (pod must not set securityContext.windowsOptions.hostProcess=true)"],
+        ),
+        ("restricted", spec({"runAsNonRoot": True, "runAsUser": 0}), "v1.7", []),
+        (
+            "restricted",
+            spec({"runAsNonRoot": True, "capabilities": {"add": ["SYS_ADMIN"]}}),
+            "v1.7",
+            [
+                'non-default capabilities (container "c" must not include "SYS_ADMIN" in '
+                "securityContext.capabilities.add)"
+            ],
+        ),
+        ("restricted", spec({"runAsNonRoot": True}, os={"name": "windows"}), "v1.25", []),
+    ],
+)
+def test_a_level_is_what_it_was_in_the_version_named(
+    level: Any, pod: dict[str, Any], version: str, told: list[str]
+) -> None:
+    assert violations(level, {}, pod, version) == told
+
+
+@given(contexts, st.sampled_from(LEVELS), st.integers(35, 400))
+def test_versions_to_come_are_the_latest(context, level, minor) -> None:
+    pod = spec(context)
+    latest = violations(level, {}, pod)
+    for version in (f"v1.{minor}", "v2.0", "v1.x", "\u0661", ""):
+        assert violations(level, {}, pod, version) == latest

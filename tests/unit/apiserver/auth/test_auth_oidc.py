@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -128,6 +129,80 @@ def test_claims_become_a_user() -> None:
 def test_claims_that_are_not_enough(issuer: Issuer, changed: dict[str, Any], told: str) -> None:
     with pytest.raises(TokenError, match=told):
         user_of(issuer, {**GOOD, **changed})
+
+
+EXPRESSED = replace(
+    ISSUER,
+    username_claim="",
+    username_prefix="",
+    groups_claim="",
+    username_expression="'x:' + claims.sub",
+    groups_expression="claims.?roles.orValue('').split(',')",
+    uid_expression="string(claims.id)",
+    extra=(("acme.io/team", "claims.?team.orValue('')"), ("acme.io/all", "claims.aud")),
+    claim_rules=(("claims.level > 2", "too low"),),
+    user_rules=(("!user.username.startsWith('x:system')", "reserved"),),
+)
+
+
+def test_expressions_make_a_user() -> None:
+    claims = {**GOOD, "roles": "a,b", "id": 7, "level": 3, "team": "red"}
+    extra = {"acme.io/team": ("red",), "acme.io/all": ("other", "grappe")}
+    assert user_of(EXPRESSED, claims) == User(
+        "x:jane", ("a", "b", "system:authenticated"), "7", extra
+    )
+    del claims["team"]
+    assert "acme.io/team" not in user_of(EXPRESSED, claims).extra
+
+
+@pytest.mark.parametrize(
+    ("issuer", "changed", "told"),
+    [
+        (EXPRESSED, {"level": 2}, "validation expression 'claims.level > 2' failed: too low"),
+        (EXPRESSED, {"level": "high"}, "no such overload"),
+        (EXPRESSED, {"sub": "system:x"}, "failed: reserved"),
+        (EXPRESSED, {"id": None}, "oidc: "),
+        (replace(EXPRESSED, username_expression="claims.nobody"), {}, "no such key: nobody"),
+        (replace(EXPRESSED, username_expression="claims.id"), {}, "must return a string"),
+        (replace(EXPRESSED, username_expression="''"), {}, "empty username"),
+        (replace(EXPRESSED, groups_expression="claims.id"), {}, "a string or a list of strings"),
+        (replace(EXPRESSED, groups_expression="[1]"), {}, "a string or a list of strings"),
+        (replace(EXPRESSED, required={"hd": "x"}), {}, "required claim hd not present"),
+    ],
+)
+def test_expressions_refuse_what_does_not_hold(
+    issuer: Issuer, changed: dict[str, Any], told: str
+) -> None:
+    claims = {**GOOD, "roles": "a,b", "id": 7, "level": 3, "team": "red"}
+    with pytest.raises(TokenError, match=re.escape(told)):
+        user_of(issuer, {**claims, **changed})
+
+
+def test_an_expression_that_costs_too_much_ends() -> None:
+    rows = "[0,1,2,3,4,5,6,7,8,9]"
+    deep = (
+        f"{rows}.all(a, {rows}.all(b, {rows}.all(c, {rows}.all(d, {rows}.all(e, a+b+c+d+e<99)))))"
+    )
+    costly = replace(EXPRESSED, claim_rules=((deep + f" && {rows}.all(z, {deep})", ""),))
+    with pytest.raises(TokenError, match="cost"):
+        user_of(costly, {**GOOD, "id": 7, "level": 3})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "roles", "id", "level", "team"]),
+        st.none() | st.integers() | st.text() | st.lists(st.text()),
+    )
+)
+def test_claims_of_any_shape_are_a_user_or_a_refusal_for_expressions(
+    claims: dict[str, Any],
+) -> None:
+    try:
+        user = user_of(EXPRESSED, {**GOOD, **claims})
+    except TokenError:
+        return
+    assert user.name.startswith("x:")
+    assert all(isinstance(each, str) for each in (*user.groups, user.uid))
 
 
 _values = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text() | st.none())

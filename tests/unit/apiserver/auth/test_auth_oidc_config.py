@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grappe.apiserver.auth.oidc.config import Anonymous, Authentication, load, parse, problems
+from grappe.apiserver.auth.oidc.config import Anonymous, Authentication, load, parse
+from grappe.apiserver.auth.oidc.config_problems import problems
 from grappe.base.errors import UserError
 
 
@@ -114,9 +115,35 @@ def with_mapping(**mappings: Any) -> dict[str, Any]:
             "jwt[0].claimMappings.uid: Invalid value: claim and expression can't both be set",
         ),
         (
-            with_mapping(groups={"expression": "claims.groups"}),
-            "jwt[0].claimMappings.groups.expression: Invalid value: CEL expressions are not "
-            "supported yet: use a claim",
+            with_mapping(extra=[{"key": "kubernetes.io/a", "valueExpression": "claims.a"}]),
+            'jwt[0].claimMappings.extra[0].key: Invalid value: "kubernetes.io/a": k8s.io, '
+            "kubernetes.io and their subdomains are reserved for Kubernetes use",
+        ),
+        (
+            with_mapping(extra=[{"key": "a", "valueExpression": "claims.a"}]),
+            'jwt[0].claimMappings.extra[0].key: Invalid value: "a": must be a domain-prefixed '
+            'path (such as "acme.io/foo")',
+        ),
+        (
+            with_mapping(extra=[{"key": "a.b/c"}]),
+            "jwt[0].claimMappings.extra[0].valueExpression: Required value: valueExpression is "
+            "required",
+        ),
+        (
+            with_mapping(username={"expression": "claims.email"}),
+            'jwt[0].claimMappings.username.expression: Invalid value: "claims.email": '
+            "claims.email_verified must be used in claimMappings.username.expression or "
+            "claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when "
+            "claims.email is used in claimMappings.username.expression",
+        ),
+        (
+            config(issuer(claimValidationRules=[{"expression": "claims.a"}])),
+            'jwt[0].claimValidationRules[0].expression: Invalid value: "claims.a": must evaluate '
+            "to bool",
+        ),
+        (
+            config(issuer(userValidationRules=[{"message": "no"}])),
+            "jwt[0].userValidationRules[0].expression: Required value: expression is required",
         ),
         (
             config(issuer(claimValidationRules=[{"claim": "a"}, {"claim": "a"}])),
@@ -131,6 +158,33 @@ def with_mapping(**mappings: Any) -> dict[str, Any]:
 )
 def test_what_is_wrong_is_told_with_its_field(obj: Any, problem: str) -> None:
     assert list(problems(obj)) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (with_mapping(groups={"expression": "claims."}), "Syntax error"),
+        (with_mapping(uid={"expression": "user.uid"}), "undeclared reference to 'user'"),
+        (
+            config(issuer(userValidationRules=[{"expression": "user.nam == ''"}])),
+            "undefined field 'nam'",
+        ),
+    ],
+)
+def test_expressions_that_do_not_compile(wrong: Any, told: str) -> None:
+    (problem,) = problems(wrong)
+    assert "expression: Invalid value" in problem
+    assert told in problem
+
+
+def test_an_address_that_is_verified_may_be_a_name() -> None:
+    username = {"expression": "claims.email"}
+    verified = [{"expression": "claims.email_verified == true", "message": "verify it"}]
+    wanted = issuer(claimMappings={"username": username}, claimValidationRules=verified)
+    assert list(problems(config(wanted))) == []
+    (found,) = parse(config(wanted)).issuers
+    assert found.claim_rules == (("claims.email_verified == true", "verify it"),)
+    assert found.required == {}
 
 
 def test_anonymous_may_be_kept_to_some_paths() -> None:

@@ -1,3 +1,4 @@
+import base64
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +116,43 @@ async def test_a_bound_token_ends_with_its_pod(
     refused(access, token)
 
 
+async def test_a_token_goes_on_while_what_it_is_bound_to_changes(
+    access: Access, account: str, objects: Objects, clock: ManualClock
+) -> None:
+    pod = {"spec": {"serviceAccountName": "ci"}, "uid": "pod-uid"}
+    await objects.put("v1", "Pod", "web", "dev", **pod)
+    token = request_token(
+        access, boundObjectRef={"kind": "Pod", "apiVersion": "v1", "name": "web", "uid": "pod-uid"}
+    )
+    user = access.authenticate(asking(token))
+    assert access.authenticate(asking(token)) is user
+    await objects.put("v1", "Pod", "web", "dev", **pod, status={"phase": "Running"})
+    assert access.authenticate(asking(token)) is user
+    await objects.put("v1", "ServiceAccount", "ci", "dev", uid=account, labels={"a": "b"})
+    assert access.authenticate(asking(token)) is user
+    clock.advance(3600 + 61)
+    refused(access, token)
+    clock.advance(-3600)
+    access.authenticate(asking(token))
+    await objects.delete("v1", "Pod", "web", "dev")
+    await objects.put("v1", "Pod", "web", "dev", spec=pod["spec"], uid="another")
+    refused(access, token)
+
+
+async def test_what_came_with_a_websocket_token_is_not_as_good_as_the_token(
+    access: Access, account: str
+) -> None:
+    token = request_token(access)
+    hidden = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+    protocol = f"base64url.bearer.authorization.k8s.io.{hidden}, v4.channel.k8s.io"
+    for kind in ("Basic abc", ""):
+        headers = {"authorization": kind} if kind else {}
+        both = Request("GET", "/api", "", {**headers, "sec-websocket-protocol": protocol})
+        assert access.authenticate(both).name == "system:serviceaccount:dev:ci"
+        alone = Request("GET", "/healthz", "", headers)
+        assert access.authenticate(alone).name == "system:anonymous"
+
+
 async def test_a_token_for_others_is_not_for_us(access: Access, account: str) -> None:
     token = request_token(access, audiences=["vault"])
     refused(access, token)
@@ -137,8 +175,6 @@ async def test_a_token_of_another_cluster_is_refused(
 async def test_a_browser_may_send_its_token_as_a_websocket_protocol(
     access: Access, account: str
 ) -> None:
-    import base64
-
     text = base64.urlsafe_b64encode(request_token(access).encode()).rstrip(b"=").decode()
     protocols = f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{text}"
     found = access.authenticate(asking(**{"sec-websocket-protocol": protocols}))
