@@ -54,7 +54,8 @@ def endpoint_slice(
         "addressType": "IPv4",
         "ports": [{"name": "", "port": port, "protocol": protocol}],
         "endpoints": [
-            {"addresses": [a], "conditions": {"ready": True, **c}, "nodeName": node}
+            {"addresses": [a], "conditions": {"ready": True, **c}}
+            | ({"nodeName": node} if node else {})
             for a, c in conditions.items()
         ],
     }

@@ -52,7 +52,7 @@ async def test_a_claim_grows_where_its_class_allows_it(cluster: TestCluster) -> 
         obj = {"metadata": {"name": name}, "provisioner": "a.b", "allowVolumeExpansion": allowed}
         await client.create(CLASSES, obj)
     await client.create(CLAIMS, claim(storageClassName="elastic"), "default")
-    with pytest.raises(ApiError, match="Only bound persistent volume claims can be expanded"):
+    with pytest.raises(ApiError, match="volumeAttributesClassName for bound claims"):
         await client.patch(CLAIMS, "data", grown("2Gi"), "default")
     bound = {"status": {"phase": "Bound"}}
     await client.patch(CLAIMS, "data", bound, "default", subresource="status")

@@ -42,15 +42,15 @@ async def test_an_application_delivers_others_and_is_as_healthy_as_they_are(gito
             "deploy/one.yaml": text(child("one", path, "one")),
             "deploy/two.yaml": text(child("two", path, "two")),
             "one/a.yaml": text(config_map("a")),
-            "two/b.yaml": text(manifest("PersistentVolumeClaim", "b", spec={
-                "accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": "1Gi"}},
+            "two/b.yaml": text(manifest("Service", "b", spec={
+                "type": "LoadBalancer",
+                "ports": [{"port": 80}],
             })),
         }
     )  # fmt: skip
     await gitops.create("parent", automated=AUTOMATED)
     await gitops.until("Synced", "Healthy", name="one")
-    # A claim that is not bound yet: nobody provides storage here.
+    # A load balancer that has no address yet: nobody gives any here.
     await gitops.until("Synced", "Progressing", name="two")
 
     async def told():

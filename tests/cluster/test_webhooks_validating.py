@@ -480,7 +480,7 @@ async def test_v1beta1_is_spoken_to_who_knows_nothing_else(
         ),
         (
             {"admissionReviewVersions": ["v3"]},
-            'webhooks[0].admissionReviewVersions: Invalid value: []interface {}{"v3"}: must '
+            'webhooks[0].admissionReviewVersions: Invalid value: ["v3"]: must '
             "include at least one of v1, v1beta1",
         ),
     ],

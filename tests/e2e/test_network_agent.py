@@ -60,7 +60,8 @@ async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv(egress.SWITCH, "off")
     async with running_cluster() as cluster:
         lab = Lab(tmp_path, slot=cluster.config.slot)
-        me = User(f"system:node:{lab.config.node_name}", ("system:nodes", "system:authenticated"))
+        groups = ("system:nodes", "grappe:node-network", "system:authenticated")
+        me = User(f"system:node:{lab.config.node_name}", groups)
         running = asyncio.create_task(
             agent.run(cluster.client_of(me), lab.config, lab.host_fd, resolv_conf=tmp_path / "none")
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -79,10 +78,7 @@ class Schedule:
 
 def parse(text: str, time_zone: str | None = None) -> Schedule:
     """Read a schedule; times are UTC unless a zone is named."""
-    try:
-        zone: tzinfo = ZoneInfo(time_zone) if time_zone else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ScheduleError(f"unknown time zone {time_zone}") from error
+    zone = _zone(time_zone) if time_zone else UTC
     text = text.strip()
     if not text:
         raise ScheduleError("empty spec string")
@@ -104,6 +100,15 @@ def parse(text: str, time_zone: str | None = None) -> Schedule:
         weekdays=_field(weekdays, 0, 6, _DAYS),
         either_day=not (days.startswith(free) or weekdays.startswith(free)),
     )
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # few schedules name a zone
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ScheduleError(f"unknown time zone {name}") from error
 
 
 def _duration(text: str) -> float:

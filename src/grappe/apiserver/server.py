@@ -157,7 +157,7 @@ class ApiServer:
                 clock=clock,
                 catalog=self._catalog,
                 admission=self._admission,
-                strategies=Strategies(self._allocators, clock),
+                strategies=Strategies(self._allocators, clock, simulated=bool(config.simulate)),
                 reviews=self._access.reviews,
                 token_requests=self._access.token_requests,
                 kubelet_tls=lambda: kubelet_client_context(self.pki),

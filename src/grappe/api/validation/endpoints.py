@@ -25,38 +25,27 @@ _MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20_000
 _MOST_TOPOLOGY, _MOST_HINTS = 16, 8
 
 
-def _of_the_api(obj: Object) -> bool:
-    """Whether these are the API server's own endpoints: a cluster without containers serves its
-    API on the machine itself, where nobody but its own processes looks for it."""
-    metadata = obj["metadata"]
-    if metadata.get("namespace") != "default":
-        return False
-    service = (metadata.get("labels") or {}).get("kubernetes.io/service-name")
-    return "kubernetes" in (metadata.get("name"), service)
-
-
 def endpoints(obj: Object) -> Causes:
-    own = _of_the_api(obj)
     for i, subset in enumerate(obj.get("subsets") or ()):
         at = f"subsets[{i}]"
         if not subset.get("addresses") and not subset.get("notReadyAddresses"):
             yield required(at, "must specify `addresses` or `notReadyAddresses`")
         for part in ("addresses", "notReadyAddresses"):
             for j, found in enumerate(subset.get(part) or ()):
-                yield from _address(found, f"{at}.{part}[{j}]", own=own)
+                yield from _address(found, f"{at}.{part}[{j}]")
         ports = subset.get("ports") or ()
         for j, port in enumerate(ports):
             yield from _port(port, f"{at}.ports[{j}]", name_needed=len(ports) > 1)
 
 
-def _address(found: Object, at: str, *, own: bool) -> Causes:
+def _address(found: Object, at: str) -> Causes:
     ip = found.get("ip") or ""
     yield from address(ip, f"{at}.ip")
     if name := found.get("hostname"):
         yield from well_formed(name, f"{at}.hostname", names.dns_label_problems)
     if (node := found.get("nodeName")) is not None:
         yield from well_formed(node, f"{at}.nodeName", names.dns_subdomain_problems)
-    yield from ordinary_address(ip, f"{at}.ip", loopback=own)
+    yield from ordinary_address(ip, f"{at}.ip", loopback=True)
 
 
 def _port(port: Object, at: str, *, name_needed: bool) -> Causes:
@@ -78,7 +67,7 @@ def endpoint_slice(obj: Object) -> Causes:
         yield too_many("endpoints", len(found), _MOST_ENDPOINTS)
     else:
         for i, endpoint in enumerate(found):
-            yield from _endpoint(endpoint, f"endpoints[{i}]", family, own=_of_the_api(obj))
+            yield from _endpoint(endpoint, f"endpoints[{i}]", family)
     ports = obj.get("ports") or []
     if len(ports) > _MOST_PORTS:
         yield too_many("ports", len(ports), _MOST_PORTS)
@@ -100,7 +89,7 @@ def _slice_port(port: Object, at: str, seen: set[str]) -> Causes:
         yield from qualified(protocol, f"{at}.appProtocol")
 
 
-def _endpoint(endpoint: Object, at: str, family: str, *, own: bool) -> Causes:
+def _endpoint(endpoint: Object, at: str, family: str) -> Causes:
     listed = endpoint.get("addresses") or []
     where = f"{at}.addresses"
     if not listed:
@@ -108,7 +97,7 @@ def _endpoint(endpoint: Object, at: str, family: str, *, own: bool) -> Causes:
     elif len(listed) > _MOST_ADDRESSES:
         yield too_many(where, len(listed), _MOST_ADDRESSES)
     for i, value in enumerate(listed):
-        yield from _of_family(value, f"{where}[{i}]", family, own=own)
+        yield from _of_family(value, f"{where}[{i}]", family)
     topology = endpoint.get("deprecatedTopology") or {}
     if topology:
         place = f"{at}.deprecatedTopology"
@@ -140,7 +129,7 @@ def _hints(hints: Any, at: str) -> Causes:
         yield from well_formed(name, f"{at}[{i}].name", names.label_value_problems)
 
 
-def _of_family(value: str, at: str, family: str, *, own: bool) -> Causes:
+def _of_family(value: str, at: str, family: str) -> Causes:
     if family == "FQDN":
         bare = value.removesuffix(".")
         yield from well_formed(bare, at, names.dns_subdomain_problems)
@@ -151,7 +140,7 @@ def _of_family(value: str, at: str, family: str, *, own: bool) -> Causes:
         found = parsed_address(value)
         if found is None or f"IPv{found.version}" != family:
             yield invalid(at, value, f"must be a valid {family} address")
-        yield from ordinary_address(value, at, loopback=own)
+        yield from ordinary_address(value, at, loopback=True)
 
 
 def endpoint_slice_update(new: Object, old: Object) -> Causes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from grappe.apiserver.admission.certificate_approval import CertificateApproval
 from grappe.apiserver.admission.default_ingress_class import DefaultIngressClass
@@ -29,7 +29,7 @@ from grappe.apiserver.admission.storage_object_in_use_protection import (
 from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.auth.access import Access
-from grappe.apiserver.registry.interface import AdmissionRequest
+from grappe.apiserver.registry.interface import DONE, AdmissionRequest
 from grappe.store.interface import Store
 
 
@@ -74,18 +74,43 @@ class Chain:
         self._plugins = tuple(plugins)
         self._concerned: dict[tuple[str, str, str], tuple[Plugin, ...]] = {}
 
-    async def admit(self, request: AdmissionRequest) -> None:
-        for plugin in self._of(request):
+    def admit(self, request: AdmissionRequest) -> Awaitable[None]:
+        plugins = self._of(request)
+        for number, plugin in enumerate(plugins, 1):
+            waiting = plugin.admit(request)
+            if waiting is not None:
+                return self._admit_from(request, waiting, plugins[number:])
+        return DONE if request.reinvocation is None else self._admit_again(request)
+
+    async def _admit_from(
+        self, request: AdmissionRequest, first: Awaitable[None], rest: Sequence[Plugin]
+    ) -> None:
+        await first
+        for plugin in rest:
             waiting = plugin.admit(request)
             if waiting is not None:
                 await waiting
+        await self._admit_again(request)
+
+    async def _admit_again(self, request: AdmissionRequest) -> None:
         passes = request.reinvocation
         if passes is not None and passes.wanted and not passes.running:
             passes.running = True
             await self.admit(request)
 
-    async def validate(self, request: AdmissionRequest) -> None:
-        for plugin in self._of(request):
+    def validate(self, request: AdmissionRequest) -> Awaitable[None]:
+        plugins = self._of(request)
+        for number, plugin in enumerate(plugins, 1):
+            waiting = plugin.validate(request)
+            if waiting is not None:
+                return self._validate_from(request, waiting, plugins[number:])
+        return DONE
+
+    async def _validate_from(
+        self, request: AdmissionRequest, first: Awaitable[None], rest: Sequence[Plugin]
+    ) -> None:
+        await first
+        for plugin in rest:
             waiting = plugin.validate(request)
             if waiting is not None:
                 await waiting

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from grappe.api.errors import ApiError
-from grappe.apiserver.registry.interface import Admission, AdmissionRequest
+from grappe.apiserver.registry.interface import DONE, Admission, AdmissionRequest
 from grappe.base.metrics import Distribution, Histogram, Registry
 
 _SECONDS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
@@ -28,23 +28,44 @@ class TimedAdmission:
         )
         self._series: dict[tuple[str, str, str], Distribution] = {}
 
-    async def admit(self, request: AdmissionRequest) -> None:
-        await self._time(self._admission.admit(request), request.operation, "admit")
+    def admit(self, request: AdmissionRequest) -> Awaitable[None]:
+        return self._time(self._admission.admit, request, "admit")
 
-    async def validate(self, request: AdmissionRequest) -> None:
-        await self._time(self._admission.validate(request), request.operation, "validate")
+    def validate(self, request: AdmissionRequest) -> Awaitable[None]:
+        return self._time(self._admission.validate, request, "validate")
 
-    async def _time(self, phase: Awaitable[None], operation: str, kind: str) -> None:
-        rejected = "false"
+    def _time(
+        self,
+        phase: Callable[[AdmissionRequest], Awaitable[None]],
+        request: AdmissionRequest,
+        kind: str,
+    ) -> Awaitable[None]:
         started = perf_counter()
         try:
-            await phase
+            waiting = phase(request)
+        except ApiError:
+            self._observe(started, request.operation, "true", kind)
+            raise
+        if waiting is not DONE:
+            return self._time_rest(waiting, started, request.operation, kind)
+        self._observe(started, request.operation, "false", kind)
+        return DONE
+
+    async def _time_rest(
+        self, waiting: Awaitable[None], started: float, operation: str, kind: str
+    ) -> None:
+        rejected = "false"
+        try:
+            await waiting
         except ApiError:
             rejected = "true"
             raise
         finally:
-            labels = (operation, rejected, kind)
-            series = self._series.get(labels)
-            if series is None:
-                series = self._series[labels] = self._seconds.series(labels)
-            series.observe(perf_counter() - started)
+            self._observe(started, operation, rejected, kind)
+
+    def _observe(self, started: float, operation: str, rejected: str, kind: str) -> None:
+        labels = (operation, rejected, kind)
+        series = self._series.get(labels)
+        if series is None:
+            series = self._series[labels] = self._seconds.series(labels)
+        series.observe(perf_counter() - started)

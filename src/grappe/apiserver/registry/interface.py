@@ -6,7 +6,7 @@ are written against it, and `grappe.apiserver.server` puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -176,15 +176,28 @@ class AdmissionRequest:
     reinvocation: Reinvocation | None = None
 
 
-class Admission(Protocol):
-    """Both raise ApiError to refuse. They are called without a suspension before the write when
-    they themselves do not suspend, so that what they counted still holds when it is queued."""
+class _Done:
+    """Awaiting it does not suspend."""
 
-    async def admit(self, request: AdmissionRequest) -> None:
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+DONE: Awaitable[None] = _Done()
+"""What a phase of admission answers that is over: no coroutine is made for it."""
+
+
+class Admission(Protocol):
+    """Both raise ApiError to refuse, at once or when awaited. They are called without a suspension
+    before the write when they themselves do not suspend, so that what they counted still holds
+    when it is queued."""
+
+    def admit(self, request: AdmissionRequest) -> Awaitable[None]:
         """First phase: may change `request.obj` (service-account, default storage class…)."""
         ...
 
-    async def validate(self, request: AdmissionRequest) -> None:
+    def validate(self, request: AdmissionRequest) -> Awaitable[None]:
         """Second phase, after the object was validated: may only refuse (quota…)."""
         ...
 

@@ -62,14 +62,14 @@ class Authentication:
 
 def load(path: Path) -> Authentication:
     """What the file at `path` says, if there is one; UserError naming all that is wrong in it."""
-    import yaml
-
     try:
         text = path.read_text()
     except FileNotFoundError:
         return Authentication()
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}", "see its owner and mode") from None
+    import yaml  # not before there is something to read: every start would pay for it
+
     try:
         obj = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:

@@ -19,6 +19,7 @@ from grappe.apiserver.registry.strategies.counting import (
 )
 from grappe.apiserver.registry.strategies.csr import SigningRequestStrategy
 from grappe.apiserver.registry.strategies.custom import CustomStrategy
+from grappe.apiserver.registry.strategies.endpoints import BUCKETS, EndpointsStrategy
 from grappe.apiserver.registry.strategies.namespaces import NamespaceStrategy
 from grappe.apiserver.registry.strategies.pods import PodStrategy
 from grappe.apiserver.registry.strategies.services import ServiceStrategy
@@ -84,7 +85,9 @@ _SHOWN_WHEN_DELETED = frozenset(
 class Strategies:
     """Makes and keeps the strategy of each served resource."""
 
-    def __init__(self, allocators: Allocators, clock: Clock) -> None:
+    def __init__(self, allocators: Allocators, clock: Clock, *, simulated: bool) -> None:
+        """`simulated`: no node of the cluster has a network."""
+        self._simulated = simulated
         self._allocators = allocators
         self._clock = clock
         self._made: dict[str, Strategy] = {}
@@ -102,7 +105,10 @@ class Strategies:
             return ServiceStrategy(served, self._allocators)
         if served.bucket == "certificates.k8s.io/certificatesigningrequests":
             return SigningRequestStrategy(served, self._clock)
-        made = _OWN.get(served.bucket, Strategy)(served)
+        if served.bucket in BUCKETS:
+            made: Strategy = EndpointsStrategy(served, self._simulated)
+        else:
+            made = _OWN.get(served.bucket, Strategy)(served)
         made.create_on_update = served.bucket in _CREATED_BY_UPDATE
         made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES
         if served.bucket in _SHOWN_WHEN_DELETED:
