@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -48,6 +49,12 @@ func TestServerSideApply(t *testing.T) {
 	if made.ManagedFields[0].Manager != "one" || made.ManagedFields[0].Operation != "Apply" {
 		c.Fatalf("owned by %v", made.ManagedFields)
 	}
+	// A new annotation counts as a generation of a Deployment, and its controller adds one.
+	c.must(wait.PollUntilContextTimeout(c.ctx, 20*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			made, err = deployments.Get(ctx, "web", metav1.GetOptions{})
+			return err == nil && made.Annotations["deployment.kubernetes.io/revision"] != "", err
+		}))
 	again, err := deployments.Apply(c.ctx, desired, one)
 	c.must(err)
 	if again.Generation != made.Generation {
