@@ -6,7 +6,7 @@ Only committed state lives here. Plain data structures; no I/O, no event loop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from grappe.store.interface import CompactedError, Event, Record
 from grappe.store.ordered import OrderedRecords
@@ -105,8 +105,11 @@ class Bucket:
         self._history.append(event)
         self.history_bytes += len(record.body) + _EVENT_OVERHEAD
 
-    def load(self, records: dict[str, Record], history: Iterable[Event]) -> None:
-        """Fill an empty bucket with a whole state at once (after a restart)."""
+    def load(
+        self, records: dict[str, Record], history: Sequence[Event], max_bytes: int, max_events: int
+    ) -> list[int]:
+        """Fill an empty bucket with a whole state at once (after a restart). Of its history only
+        the newest is kept, within the bounds of `trim`; the revisions nothing needs any more."""
         self.records = records
         self._ordered = OrderedRecords(records)
         for field, index in self._indexes.items():
@@ -114,8 +117,19 @@ class Bucket:
                 value = record.fields.get(field)
                 if value is not None:
                     index.setdefault(value, set()).add(key)
-        self._history.extend(history)
-        self.history_bytes = sum(len(e.record.body) + _EVENT_OVERHEAD for e in self._history)
+        kept = 0
+        for event in reversed(history):
+            weight = len(event.record.body) + _EVENT_OVERHEAD
+            if self.history_bytes + weight > max_bytes or kept == max_events:
+                break
+            self.history_bytes += weight
+            kept += 1
+        gone = history[: len(history) - kept]
+        self._history.extend(history[len(gone) :])
+        if gone:
+            self.floor = gone[-1].record.revision
+        dead = [event.previous.revision for event in gone if event.previous is not None]
+        return dead + [event.record.revision for event in gone if event.type == "DELETED"]
 
     def trim(self, max_bytes: int, max_events: int, up_to: int) -> Iterator[int]:
         """Forget history beyond the bounds, and everything at or below revision `up_to`.

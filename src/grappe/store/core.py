@@ -29,6 +29,7 @@ from grappe.store.interface import (
     RevisionMismatchError,
     StoreError,
 )
+from grappe.store.sharing import SharedMappings
 
 log = logging.getLogger("grappe.store")
 
@@ -130,6 +131,7 @@ class JournaledStore:
         self._ages: deque[tuple[float, int]] = deque()  # (when, revision reached by then)
         self._aging: asyncio.TimerHandle | None = None
         self._closed = False
+        self._shared = SharedMappings()
         self._refused = -inf  # when a commit failed, none having reached the disk since
         self._told: list[Callable[[float, dict[tuple[str, EventType], int]], None]] = []
 
@@ -222,7 +224,8 @@ class JournaledStore:
         revision = self._assigned + 1
         draft = make(revision)
         self._assigned = revision
-        record = Record(key, revision, draft.body, draft.labels, draft.fields)
+        share = self._shared.of
+        record = Record(key, revision, draft.body, share(draft.labels), share(draft.fields))
         done: Future[Record] = loop.create_future()
         self._overlay[bucket, key] = None if kind == "DELETED" else record
         if not self._pending:

@@ -16,6 +16,7 @@ import orjson
 from grappe.base.errors import UserError
 from grappe.store.interface import Record
 from grappe.store.sealing import SEALED, Sealing, place
+from grappe.store.sharing import SharedMappings
 
 FORMAT = 2
 """`PRAGMA user_version` of the files this release writes; it reads all before (migrations.py)."""
@@ -48,7 +49,6 @@ Values: TypeAlias = tuple[int, bool, str, str, bytes, bytes | None, bytes | None
 fields, checksum. The body is sealed where it has to be, and the checksum that of the sealed one."""
 
 _SUM_BITS = (1 << 62) - 1
-_NOTHING: Mapping[str, str] = {}
 
 
 class Row(NamedTuple):
@@ -96,17 +96,15 @@ def encode(row: Row, sealing: Sealing | None = None) -> Values:
 
 
 class Decoder:
-    """Lines back into rows; equal labels and fields become one object, as many records share
-    theirs. `sealing` opens what is sealed."""
+    """Lines that have been verified, back into rows. `sealing` opens what is sealed; labels and
+    fields become those of `shared`."""
 
-    def __init__(self, sealing: Sealing | None = None) -> None:
+    def __init__(self, sealing: Sealing | None, shared: SharedMappings) -> None:
         self._sealing = sealing
-        self._known: dict[bytes | None, Mapping[str, str]] = {None: _NOTHING}
+        self._mapping = shared.read
 
     def row(self, values: Values) -> Row:
-        """ValueError when the line is not what was written; UserError when there is no key that
-        opens it."""
-        verify(values)
+        """UserError when there is no key that opens it."""
         revision, deleted, bucket, key, body, labels, fields, _ = values
         if body.startswith(SEALED):
             if self._sealing is None:
@@ -118,24 +116,14 @@ class Decoder:
         record = Record(key, revision, body, self._mapping(labels), self._mapping(fields))
         return Row(bucket, bool(deleted), record)
 
-    def _mapping(self, text: bytes | None) -> Mapping[str, str]:
-        found = self._known.get(text)
-        if found is None:
-            found = orjson.loads(text or b"{}")
-            if len(self._known) > 4096:
-                self._known = {None: _NOTHING}
-            self._known[text] = found
-        return found
-
 
 def verify(values: Values) -> None:
     """ValueError when a line is not what was written; needs no key."""
-    revision, deleted, bucket, key, body, labels, fields, seal = values
     try:
-        found = checksum(revision, bool(deleted), bucket, key, body, labels, fields)
-    except TypeError:  # a column of another type
+        found = checksum(*values[:7])
+    except (TypeError, ValueError):  # a column of another type
         found = -1
-    if found != seal:
+    if found != values[7]:
         raise ValueError("wrong checksum")
 
 

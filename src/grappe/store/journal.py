@@ -19,6 +19,7 @@ from grappe.store.format import FORMAT, Decoder, Progress, Row, Values, added, e
 from grappe.store.interface import CommitFailedError
 from grappe.store.migrations import create_tables, migrate, write_progress
 from grappe.store.sealing import SEALED, Sealing
+from grappe.store.sharing import SharedMappings
 from grappe.store.wal import acknowledged_after
 
 log = logging.getLogger("grappe.store")
@@ -141,13 +142,13 @@ class JournalFile:
             raise self._damaged("the progress record has a wrong checksum")
         return progress, floors
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, shared: SharedMappings) -> Iterator[Row]:
         """Every row, oldest first; UserError at the first damaged one, at one whose key is not
-        there, or when some are missing.
+        there, or when some are missing. Labels and fields are those of `shared`.
 
         To be read to the end before anything is written.
         """
-        decode, sealing = Decoder(self._sealing).row, self._sealing
+        decode, sealing = Decoder(self._sealing, shared).row, self._sealing
         for values in self.lines():
             row = decode(values)
             if (
@@ -166,15 +167,15 @@ class JournalFile:
                 "SELECT revision, deleted, bucket, key, body, labels, fields, checksum, total"
                 " FROM journal ORDER BY revision"
             )
-            for *columns, written in cursor:
-                values: Values = tuple(columns)
+            for line in cursor:
+                values: Values = line[:8]
                 try:
                     verify(values)
                 except ValueError as error:
                     raise self._damaged(f"revision {values[0]}: {error}") from error
                 alive += values[7]
                 if values[0] > newest:
-                    newest, total = values[0], written
+                    newest, total = values[0], line[8]
                 yield values
         if added(self.progress.pruned, (alive,)) != total:
             raise self._damaged("rows are missing")

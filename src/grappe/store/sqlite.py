@@ -5,9 +5,11 @@ The whole state is in memory; the file is read once, at open.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from grappe.base.errors import UserError
@@ -15,7 +17,7 @@ from grappe.store.archive import Archive
 from grappe.store.bucket import Bucket
 from grappe.store.core import HistoryLimits, JournaledStore
 from grappe.store.format import Row
-from grappe.store.interface import Event, Record
+from grappe.store.interface import Event, EventType, Record
 from grappe.store.journal import JournalFile
 from grappe.store.pruning import PrunedJournal
 from grappe.store.sealing import Sealing
@@ -36,7 +38,8 @@ class SqliteStore(JournaledStore):
         journal = PrunedJournal(file, self._floors, archive.note if archive else None)
         super().__init__(journal, indexes, limits)
         self._archive = archive
-        missed = self._load(file, journal)
+        with _nothing_collected():
+            missed = self._load(file, journal)
         pruned = max((file.progress.compacted, *file.floors.values()))
         stale = file.stale
         if archive is not None:
@@ -78,23 +81,24 @@ class SqliteStore(JournaledStore):
         dead: list[int] = []
         missed: list[Row] = []
         archived = self._archive.reached if self._archive is not None else sys.maxsize
-        for row in file.rows():
+        last = ""
+        for row in file.rows(self._shared):
             name, deleted, record = row
+            if name != last:
+                last, state = name, states.setdefault(name, {})
+                history = histories.setdefault(name, [])
+                floor = max(floors.get(name, 0), compacted)
             if record.revision > archived:
                 missed.append(row)
-            state = states.setdefault(name, {})
-            previous = state.get(record.key)
+            key = record.key
+            previous = state.get(key)
             if deleted:
-                state.pop(record.key, None)
+                state.pop(key, None)
             else:
-                state[record.key] = record
-            if record.revision > max(floors.get(name, 0), compacted):
-                event = (
-                    Event("DELETED", record, previous)
-                    if deleted
-                    else Event("ADDED" if previous is None else "MODIFIED", record, previous)
-                )
-                histories.setdefault(name, []).append(event)
+                state[key] = record
+            if record.revision > floor:
+                kind: EventType = "MODIFIED" if previous is not None else "ADDED"
+                history.append(Event("DELETED" if deleted else kind, record, previous))
                 continue
             if previous is not None:
                 dead.append(previous.revision)
@@ -104,8 +108,10 @@ class SqliteStore(JournaledStore):
         for name in states.keys() | floors.keys():
             floor = max(floors.get(name, 0), compacted)
             bucket = self._buckets[name] = Bucket(self._indexed.get(name, ()), floor)
-            bucket.load(states.get(name, {}), histories.get(name, ()))
-            dead.extend(bucket.trim(self._limits.bytes, self._limits.events, 0))
+            limits = self._limits
+            dead += bucket.load(
+                states.get(name, {}), histories.get(name, ()), limits.bytes, limits.events
+            )
         self._revision = self._assigned = file.progress.revision
         journal.adopt(dead)
         return missed
@@ -136,3 +142,15 @@ class SqliteStore(JournaledStore):
             except OSError as error:
                 log.warning("cannot write the archive: %s", error)
         await super().close()
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without the garbage collector: what is loaded is to stay, and looking at it takes time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
