@@ -227,3 +227,34 @@ async def test_a_verb_the_resource_has_not_is_not_allowed(cluster: TestCluster) 
     assert reply.status == 405
     reply = await ask(cluster, "POST", f"{CONFIG_MAPS}/a", config_map("a"))
     assert reply.status == 405
+
+
+async def test_what_is_deprecated_is_warned_of_on_create_apply_and_dry_run(
+    cluster: TestCluster,
+) -> None:
+    body = pod("old", nodeSelector={"beta.kubernetes.io/os": "linux"})
+    expected = (
+        '299 - "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use '
+        '\\"kubernetes.io/os\\" instead"'
+    )
+    reply = await ask(cluster, "POST", PODS, body, dryRun="All")
+    assert reply.headers["Warning"] == expected
+    apply = {"content-type": "application/apply-patch+yaml"}
+    reply = await ask(cluster, "PATCH", f"{PODS}/old", body, apply, fieldManager="me")
+    assert (reply.status, reply.headers["Warning"]) == (201, expected)
+    # Neither a refusal nor an update of the pod warns of it.
+    reply = await ask(cluster, "POST", PODS, body)
+    assert reply.status == 409
+    reply = await ask(cluster, "PATCH", f"{PODS}/old", {"metadata": {"labels": {"a": "b"}}}, {
+        "content-type": "application/merge-patch+json"})  # fmt: skip
+    assert reply.status == 200
+    assert "Warning" not in reply.headers
+
+
+async def test_many_warnings_leave_room_in_the_headers(cluster: TestCluster) -> None:
+    env = [{"name": "A" * 600, "value": str(i)} for i in range(100)]
+    containers = [{"name": "main", "image": "web:1", "env": env}]
+    body = pod("many", containers=containers)
+    reply = await ask(cluster, "POST", PODS, body)
+    assert reply.status == 201
+    assert 200 < len(reply.headers["Warning"]) < 5000

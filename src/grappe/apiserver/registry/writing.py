@@ -22,6 +22,7 @@ from grappe.api.errors import (
     not_found,
 )
 from grappe.api.names import generated_name
+from grappe.api.warnings import warnings_of
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft
@@ -115,6 +116,8 @@ async def create_object(
         _generate_name(backend, call, obj)
     strategy.prepare_create(obj, call.user)
     refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
+    if not served.custom:
+        call.warnings += warnings_of(resource, obj)
     request.obj, request.name = obj, obj["metadata"]["name"]
     stored = await to_storage(served, obj)
     await backend.admission.validate(request)
@@ -247,6 +250,8 @@ async def _update_once(
         *strategy.validate_update(new, old),
     ]
     refuse(served, new, causes)
+    if not served.custom and not subresource:
+        call.warnings += warnings_of(resource, new, old)
     request.obj = new
     await backend.admission.validate(request)
     record = await replace(backend, call, strategy, new, old, live, options.dry_run)
