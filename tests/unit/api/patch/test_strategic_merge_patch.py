@@ -77,7 +77,7 @@ def test_retain_keys_clears_the_other_fields() -> None:
     assert strategic_merge_patch(live, patch, DEPLOYMENT) == {
         "spec": {"strategy": {"type": "Recreate"}}
     }
-    with pytest.raises(ApiError, match="patch content doesn.t match retainKeys list"):
+    with pytest.raises(ApiError, match=r"patch content doesn.t match retainKeys list"):
         strategic_merge_patch(
             live, {"spec": {"strategy": {"$retainKeys": [], "type": "x"}}}, DEPLOYMENT
         )
