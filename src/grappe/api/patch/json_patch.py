@@ -14,6 +14,7 @@ import orjson
 from grappe.api import Object
 from grappe.api.copying import copied
 from grappe.api.errors import ApiError, bad_request, too_large
+from grappe.api.go_json import kind_of
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED = 3 * 1024 * 1024
@@ -65,18 +66,9 @@ def _check(operations: Any) -> None:
         for member in _TEXTS:
             if not isinstance(operation.get(member), str | None):
                 raise bad_request(
-                    f"error decoding patch: json: cannot unmarshal {_kind(operation[member])} "
+                    f"error decoding patch: json: cannot unmarshal {kind_of(operation[member])} "
                     f"into Go struct field jsonPatchOp.{member} of type string"
                 )
-
-
-def _kind(value: Any) -> str:
-    """What Go calls a JSON value."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, dict | list):
-        return "object" if isinstance(value, dict) else "array"
-    return "number"
 
 
 def unknown_members(operations: Any) -> list[str]:
