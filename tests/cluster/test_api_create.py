@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from grappe.apiserver.registry.interface import AdmissionRequest
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import (
     CONFIG_MAPS,
@@ -149,7 +152,7 @@ async def test_a_dry_run_still_finds_conflicts(cluster: TestCluster) -> None:
 async def test_an_unknown_dry_run_stage_is_invalid(cluster: TestCluster) -> None:
     reply = await ask(cluster, "POST", CONFIG_MAPS, config_map("a"), dryRun="Some")
     assert reply.status == 422
-    assert 'Unsupported value: "Some": supported values: "All"' in reply.message
+    assert 'Unsupported value: ["Some"]: supported values: "All"' in reply.message
 
 
 async def test_unknown_fields_are_dropped_with_a_warning(cluster: TestCluster) -> None:
@@ -227,3 +230,75 @@ async def test_a_verb_the_resource_has_not_is_not_allowed(cluster: TestCluster) 
     assert reply.status == 405
     reply = await ask(cluster, "POST", f"{CONFIG_MAPS}/a", config_map("a"))
     assert reply.status == 405
+
+
+async def test_what_is_deprecated_is_warned_of_on_create_apply_and_dry_run(
+    cluster: TestCluster,
+) -> None:
+    body = pod("old", nodeSelector={"beta.kubernetes.io/os": "linux"})
+    expected = (
+        '299 - "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use '
+        '\\"kubernetes.io/os\\" instead"'
+    )
+    reply = await ask(cluster, "POST", PODS, body, dryRun="All")
+    assert reply.headers["Warning"] == expected
+    apply = {"content-type": "application/apply-patch+yaml"}
+    reply = await ask(cluster, "PATCH", f"{PODS}/old", body, apply, fieldManager="me")
+    assert (reply.status, reply.headers["Warning"]) == (201, expected)
+    # Neither a refusal nor an update of the pod warns of it.
+    reply = await ask(cluster, "POST", PODS, body)
+    assert reply.status == 409
+    reply = await ask(cluster, "PATCH", f"{PODS}/old", {"metadata": {"labels": {"a": "b"}}}, {
+        "content-type": "application/merge-patch+json"})  # fmt: skip
+    assert reply.status == 200
+    assert "Warning" not in reply.headers
+
+
+async def test_many_warnings_leave_room_in_the_headers(cluster: TestCluster) -> None:
+    env = [{"name": "A" * 600, "value": str(i)} for i in range(100)]
+    containers = [{"name": "main", "image": "web:1", "env": env}]
+    body = pod("many", containers=containers)
+    reply = await ask(cluster, "POST", PODS, body)
+    assert reply.status == 201
+    assert 200 < len(reply.headers["Warning"]) < 5000
+
+
+async def test_a_generated_name_that_is_taken_is_made_up_again(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffixes = iter(["aaaaa", "aaaaa", "aaaaa", "bbbbb"])
+    backend = cluster.api._registry._backend
+    monkeypatch.setattr(backend, "random_suffix", lambda: next(suffixes))
+    sent = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"generateName": "again-"}}
+    names = [(await ask(cluster, "POST", CONFIG_MAPS, sent)).body["metadata"]["name"]]
+    names.append((await ask(cluster, "POST", CONFIG_MAPS, sent)).body["metadata"]["name"])
+    assert names == ["again-aaaaa", "again-bbbbb"]
+    monkeypatch.setattr(backend, "random_suffix", lambda: "aaaaa")
+    reply = await ask(cluster, "POST", CONFIG_MAPS, sent)
+    assert (reply.status, reply.body["reason"]) == (409, "AlreadyExists")
+    assert reply.message == (
+        'configmaps "again-aaaaa" already exists, the server was not able to generate a unique '
+        "name for the object"
+    )
+    assert reply.body["details"]["retryAfterSeconds"] == 1
+    assert reply.headers["Retry-After"] == "1"
+
+
+async def test_a_name_that_is_taken_during_admission_is_made_up_again(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = cluster.api._registry._backend
+    suffixes = iter(["ccccc", "ddddd"])
+    monkeypatch.setattr(backend, "random_suffix", lambda: next(suffixes))
+    validate = backend.admission.validate
+
+    async def slowly(request: AdmissionRequest) -> None:
+        if request.name == "race-ccccc":
+            monkeypatch.setattr(backend.admission, "validate", validate)
+            await ask(cluster, "POST", CONFIG_MAPS, config_map("race-ccccc"))
+        await validate(request)
+
+    monkeypatch.setattr(backend.admission, "validate", slowly)
+    sent = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"generateName": "race-"}}
+    reply = await ask(cluster, "POST", CONFIG_MAPS, sent)
+    assert (reply.status, reply.body["metadata"]["name"]) == (201, "race-ddddd")

@@ -163,3 +163,22 @@ async def test_nothing_can_be_created_in_a_namespace_that_does_not_exist(
     reply = await ask(cluster, "POST", "/api/v1/namespaces/none/configmaps", config_map("a"))
     assert reply.status == 404
     assert reply.message == 'namespaces "none" not found'
+
+
+@pytest.mark.parametrize("seconds", [10**12, 2**63 - 1])
+async def test_a_grace_period_without_end_ends_in_a_hundred_years(
+    cluster: TestCluster, seconds: int
+) -> None:
+    """Whether the pod or the client asks for it; it can be cut short all the same."""
+    sent = pod("own", nodeName="n", terminationGracePeriodSeconds=seconds)
+    await ask(cluster, "POST", PODS, sent)
+    await ask(cluster, "POST", PODS, pod("asked", nodeName="n"))
+    own = await ask(cluster, "DELETE", f"{PODS}/own")
+    asked = await ask(cluster, "DELETE", f"{PODS}/asked", {"gracePeriodSeconds": seconds})
+    for reply in (own, asked):
+        assert reply.status == 200, reply.body
+        assert reply.body["metadata"]["deletionGracePeriodSeconds"] == 100 * 365 * 86400
+    for name in ("own", "asked"):
+        gone = await ask(cluster, "DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+        assert gone.status == 200
+        assert (await ask(cluster, "GET", f"{PODS}/{name}")).status == 404

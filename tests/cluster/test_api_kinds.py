@@ -119,3 +119,81 @@ async def test_owners_named_twice_count_once(cluster: TestCluster) -> None:
     assert reply.status == 201
     assert reply.body["metadata"]["ownerReferences"] == [owner]
     assert "ownerReferences contains duplicate entries" in reply.headers["Warning"]
+
+
+async def test_label_keys_of_a_new_pod_become_part_of_its_selectors(cluster: TestCluster) -> None:
+    selector = {"matchLabels": {"app": "x"}}
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": selector,
+        "matchLabelKeys": ["pod-template-hash", "missing"],
+        "mismatchLabelKeys": ["tenant"],
+    }
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": selector,
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    preferred = [{"weight": 1, "podAffinityTerm": {"topologyKey": "zone", "matchLabelKeys": []}}]
+    sent = pod(
+        "keys",
+        affinity={
+            "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]},
+            "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred},
+        },
+        topologySpreadConstraints=[spread],
+    )
+    sent["metadata"]["labels"] = {"pod-template-hash": "abc", "tenant": "t"}
+    reply = await ask(cluster, "POST", PODS, sent)
+    assert reply.status == 201, reply.body
+    made = reply.body["spec"]
+    hashed = {"key": "pod-template-hash", "operator": "In", "values": ["abc"]}
+    affinity = made["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert affinity[0]["labelSelector"]["matchExpressions"] == [
+        hashed,
+        {"key": "tenant", "operator": "NotIn", "values": ["t"]},
+    ]
+    assert made["topologySpreadConstraints"][0]["labelSelector"] == {
+        **selector,
+        "matchExpressions": [hashed],
+    }
+    # What is merged once is not merged again by an update.
+    labels = {"metadata": {"labels": {"more": "x"}}}
+    patched = (await ask(cluster, "PATCH", f"{PODS}/keys", labels, MERGE)).body
+    assert patched["spec"]["affinity"] == made["affinity"]
+
+
+async def test_a_label_may_be_a_key_or_in_the_selector_but_not_both(cluster: TestCluster) -> None:
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "zone",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"app": "x"}},
+        "matchLabelKeys": ["app"],
+    }
+    sent = pod("both", topologySpreadConstraints=[spread])
+    sent["metadata"]["labels"] = {"app": "x"}
+    reply = await ask(cluster, "POST", PODS, sent)
+    assert reply.status == 422
+    assert reply.message == (
+        'Pod "both" is invalid: spec.topologySpreadConstraints[0][0]: Invalid value: "app": '
+        "exists in both matchLabelKeys and labelSelector"
+    )
+
+
+async def test_a_gated_pod_says_so_until_its_gates_are_gone(cluster: TestCluster) -> None:
+    sent = pod("gated", schedulingGates=[{"name": "a.b/c"}])
+    made = (await ask(cluster, "POST", PODS, sent)).body
+    [condition] = made["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("PodScheduled", "False")
+    assert condition["reason"] == "SchedulingGated"
+    none = {"spec": {"schedulingGates": []}}
+    opened = await ask(cluster, "PATCH", f"{PODS}/gated", none, MERGE)
+    assert opened.status == 200
+    binding = {"target": {"name": "n"}}
+    assert (await ask(cluster, "POST", f"{PODS}/gated/binding", binding)).status == 201
+    bound = (await ask(cluster, "GET", f"{PODS}/gated")).body
+    [condition] = bound["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("PodScheduled", "True")

@@ -176,3 +176,27 @@ async def test_keys_applied_twice_are_refused_by_a_strict_applier(cluster: TestC
     reply = await ask(cluster, "PATCH", path, text, APPLY, **query)
     assert reply.status == 201
     assert "already set in map" in reply.headers["Warning"]
+
+
+async def test_operations_are_read_strictly_or_not_as_asked(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("ops", {"a": "1"}))
+    operations = [{"op": "replace", "path": "/data/a", "value": "2", "vlaue": "3"}]
+    path, sent = f"{CONFIG_MAPS}/ops", {"content-type": "application/json-patch+json"}
+    reply = await ask(cluster, "PATCH", path, operations, sent)
+    assert reply.headers["Warning"] == '299 - "json patch unknown field \\"[0].vlaue\\""'
+    reply = await ask(cluster, "PATCH", path, operations, sent, fieldValidation="Strict")
+    assert reply.status == 422
+    assert 'strict decoding error: json patch unknown field "[0].vlaue"' in reply.message
+
+
+async def test_a_patch_whose_test_fails_changes_nothing(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("test", {"a": "1"}))
+    operations = [
+        {"op": "replace", "path": "/data/a", "value": "2"},
+        {"op": "test", "path": "/data/b", "value": "2"},
+    ]
+    sent = {"content-type": "application/json-patch+json"}
+    reply = await ask(cluster, "PATCH", f"{CONFIG_MAPS}/test", operations, sent)
+    assert (reply.status, reply.body["reason"]) == (422, "Invalid")
+    assert reply.message == "the server rejected our request due to an error in our request"
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/test")).body["data"] == {"a": "1"}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from typing import Any
+
+import pytest
 
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -161,6 +164,21 @@ async def test_a_change_of_type_gives_back_what_the_new_type_has_not(
     assert reply.status == 201
 
 
+async def test_a_health_check_port_that_is_taken_is_named(cluster: TestCluster) -> None:
+    await ask(cluster, "POST", SERVICES, service("a", **BALANCER, healthCheckNodePort=32100))
+    reply = await ask(
+        cluster, "POST", SERVICES, service("b", **BALANCER, healthCheckNodePort=32100)
+    )
+    assert reply.status == 422
+    assert reply.body["details"]["causes"] == [
+        {
+            "reason": "FieldValueInvalid",
+            "message": "Invalid value: 32100: provided port is already allocated",
+            "field": "spec.healthCheckNodePort",
+        }
+    ]
+
+
 async def test_what_services_hold_survives_a_restart() -> None:
     store = MemoryStore()
     ports = [{"port": 80, "nodePort": 30080}]
@@ -173,3 +191,118 @@ async def test_what_services_hold_survives_a_restart() -> None:
             service("b", type="NodePort", ports=ports),
         ):
             assert (await ask(cluster, "POST", SERVICES, again)).status == 422
+
+
+BALANCER = {
+    "type": "LoadBalancer",
+    "externalTrafficPolicy": "Local",
+    "loadBalancerClass": "example.com/one",
+}
+EXTERNAL = {"type": "ExternalName", "externalName": "web.example"}
+ADDRESS = {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"}
+OUTSIDE = {"externalTrafficPolicy"}
+BALANCED = {"allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"}
+DEPENDENT = ADDRESS | OUTSIDE | BALANCED
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "fields", "node_ports"),
+    [
+        ({}, {"type": "NodePort"}, ADDRESS | OUTSIDE, True),
+        (
+            {},
+            {"type": "LoadBalancer"},
+            ADDRESS | OUTSIDE | {"allocateLoadBalancerNodePorts"},
+            True,
+        ),
+        ({}, EXTERNAL, set(), False),
+        ({"type": "NodePort"}, {"type": "ClusterIP"}, ADDRESS, False),
+        ({"type": "NodePort"}, EXTERNAL, set(), False),
+        (BALANCER, {"type": "ClusterIP"}, ADDRESS, False),
+        (BALANCER, {"type": "NodePort"}, ADDRESS | OUTSIDE, True),
+        (BALANCER, EXTERNAL, set(), False),
+        (
+            BALANCER,
+            {"externalTrafficPolicy": "Cluster"},
+            DEPENDENT - {"healthCheckNodePort"},
+            True,
+        ),
+        ({"clusterIP": "None"}, EXTERNAL, set(), False),
+        (EXTERNAL, {"type": "ClusterIP"}, ADDRESS, False),
+        (EXTERNAL, {"type": "NodePort"}, ADDRESS | OUTSIDE, True),
+        ({"externalIPs": ["1.2.3.4"]}, {"externalIPs": None}, ADDRESS, False),
+    ],
+)
+async def test_a_service_that_becomes_another_has_what_that_one_has(
+    cluster: TestCluster,
+    before: dict[str, Any],
+    change: dict[str, Any],
+    fields: set[str],
+    node_ports: bool,
+) -> None:
+    made = await ask(cluster, "POST", SERVICES, service("turning", **before))
+    assert made.status == 201, made.body
+    merge = {"content-type": "application/merge-patch+json"}
+    turned = await ask(cluster, "PATCH", f"{SERVICES}/turning", {"spec": change}, merge)
+    assert turned.status == 200, turned.body
+    spec = turned.body["spec"]
+    assert DEPENDENT & spec.keys() == fields
+    assert all(("nodePort" in port) == node_ports for port in spec["ports"])
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "told"),
+    [
+        (
+            {"clusterIP": "None"},
+            {"type": "NodePort"},
+            "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort "
+            "services",
+        ),
+        (
+            {},
+            {"clusterIP": "None"},
+            'spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set',
+        ),
+        (
+            {},
+            {"loadBalancerClass": "example.com/one"},
+            "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        ),
+        (
+            {},
+            {"healthCheckNodePort": 32000},
+            "spec.healthCheckNodePort: Invalid value: 32000: may only be set when `type` is "
+            "'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+        ),
+        (
+            BALANCER,
+            {"loadBalancerClass": "example.com/two"},
+            'spec.loadBalancerClass: Invalid value: "example.com/two": may not change once set',
+        ),
+        (BALANCER, {"healthCheckNodePort": 1}, "spec.healthCheckNodePort: Forbidden: field is "
+         "immutable"),
+        (
+            {},
+            {**EXTERNAL, "clusterIP": "10.96.0.200"},
+            "spec.clusterIPs: Forbidden: may not be set for ExternalName services",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_a_service_may_not_become(
+    cluster: TestCluster, before: dict[str, Any], change: dict[str, Any], told: str
+) -> None:
+    made = await ask(cluster, "POST", SERVICES, service("staying", **before))
+    assert made.status == 201, made.body
+    merge = {"content-type": "application/merge-patch+json"}
+    reply = await ask(cluster, "PATCH", f"{SERVICES}/staying", {"spec": change}, merge)
+    assert reply.status == 422
+    assert told in reply.message
+
+
+async def test_a_headless_service_stays_so_when_an_update_leaves_it_out(
+    cluster: TestCluster,
+) -> None:
+    await ask(cluster, "POST", SERVICES, service("headless", clusterIP="None"))
+    reply = await ask(cluster, "PUT", f"{SERVICES}/headless", service("headless"))
+    assert reply.body["spec"]["clusterIPs"] == ["None"]

@@ -152,3 +152,32 @@ async def test_a_dry_run_shows_the_update_without_making_it(cluster: TestCluster
     assert reply.body["data"] == {"k": "2"}
     assert reply.body["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
     assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).body == made
+
+
+async def test_managed_fields_that_nobody_could_have_written_are_refused(
+    cluster: TestCluster,
+) -> None:
+    made = (await ask(cluster, "POST", CONFIG_MAPS, config_map("managed", {"a": "1"}))).body
+    entry = made["metadata"]["managedFields"][0]
+    strange = {**entry, "manager": "x\n" * 100, "subresource": "y" * 300}
+    made["metadata"]["managedFields"] = [strange]
+    reply = await ask(cluster, "PUT", f"{CONFIG_MAPS}/managed", made)
+    assert reply.status == 422
+    causes = [(c["field"], c["reason"]) for c in reply.body["details"]["causes"]]
+    manager = "metadata.managedFields[0].manager"
+    assert causes[:2] == [(manager, "FieldValueTooLong"), (manager, "FieldValueInvalid")]
+    assert causes[-1] == ("metadata.managedFields[0].subresource", "FieldValueTooLong")
+    assert "invalid character U+000A (at position 1)" in reply.message
+
+
+async def test_forgotten_ownership_comes_back_with_the_first_apply(cluster: TestCluster) -> None:
+    made = (await ask(cluster, "POST", CONFIG_MAPS, config_map("reset", {"a": "1"}))).body
+    made["metadata"]["managedFields"] = [{}]
+    made["data"] = {"a": "2"}
+    forgotten = (await ask(cluster, "PUT", f"{CONFIG_MAPS}/reset", made)).body
+    assert "managedFields" not in forgotten["metadata"]
+    sent = config_map("reset", {"b": "1"})
+    apply = {"content-type": "application/apply-patch+yaml"}
+    back = await ask(cluster, "PATCH", f"{CONFIG_MAPS}/reset", sent, apply, fieldManager="me")
+    managers = {entry["manager"] for entry in back.body["metadata"]["managedFields"]}
+    assert managers == {"me", "before-first-apply"}

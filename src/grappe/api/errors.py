@@ -97,6 +97,16 @@ def already_exists(resource: str, name: str, group: str = "") -> ApiError:
     return ApiError(409, "AlreadyExists", message, _details(resource, name, group))
 
 
+def name_not_generated(resource: str, name: str, group: str = "") -> ApiError:
+    """409: every name that was made up is taken; another try may find one that is not."""
+    message = (
+        f'{_qualified(resource, group)} "{name}" already exists, the server was not able to '
+        "generate a unique name for the object"
+    )
+    details = {**_details(resource, name, group), "retryAfterSeconds": 1}
+    return ApiError(409, "AlreadyExists", message, details, [("Retry-After", "1")])
+
+
 def conflict(resource: str, name: str, why: str, group: str = "") -> ApiError:
     message = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {why}'
     return ApiError(409, "Conflict", message, _details(resource, name, group))

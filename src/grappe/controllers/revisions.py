@@ -74,7 +74,10 @@ def _made(owner: Object, revision: int, collisions: int) -> Object:
 
 
 def removable(owner: Object, revisions: Sequence[Object], used: Collection[str]) -> list[Object]:
-    """The oldest revisions beyond `revisionHistoryLimit` whose names are not in `used`."""
+    """The oldest revisions beyond `revisionHistoryLimit` whose names are not in `used`; none when
+    the limit is negative."""
     limit = owner["spec"].get("revisionHistoryLimit")
+    if limit is not None and int(limit) < 0:
+        return []
     idle = sorted((r for r in revisions if r["metadata"]["name"] not in used), key=number)
     return idle[: max(0, len(idle) - (10 if limit is None else int(limit)))]

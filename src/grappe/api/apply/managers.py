@@ -10,6 +10,7 @@ from grappe.api.apply.field_set import FieldSet, union
 
 MAX_UPDATE_MANAGERS = 10
 ANCIENT = "ancient-changes"
+BEFORE_FIRST_APPLY = "before-first-apply"
 
 
 class ManagerKey(NamedTuple):

@@ -10,6 +10,7 @@ from grappe.api.apply.conflicts import conflict_error
 from grappe.api.apply.field_set import FieldSet, difference, equal, intersection, union
 from grappe.api.apply.last_applied import MANAGER, last_applied, refresh, taken_over
 from grappe.api.apply.managers import (
+    BEFORE_FIRST_APPLY,
     ManagerKey,
     Ownership,
     all_fields,
@@ -23,6 +24,7 @@ from grappe.api.apply.ownership import without_unowned
 from grappe.api.apply.prune import prune
 from grappe.api.errors import bad_request
 from grappe.api.schema.interface import Schema
+from grappe.api.schema.node import Node
 
 _EMPTY: Object = {"metadata": {}}
 
@@ -51,6 +53,8 @@ def apply(
     root = schema.root
     before = _EMPTY if live is None else live
     managed = decode(before["metadata"].get("managedFields")) or {}
+    if live is not None and not managed:
+        managed = _before_first_apply(root, live, api_version, now)
     me = key_of(manager, "Apply", api_version, subresource)
     last = managed.pop(me, None)
 
@@ -82,6 +86,18 @@ def apply(
         metadata["managedFields"] = encode(managed)
     merged["metadata"] = metadata
     return merged
+
+
+def _before_first_apply(
+    root: Node, live: Object, api_version: str, now: str
+) -> dict[ManagerKey, Ownership]:
+    """Who owns an object that nobody was said to own: a manager of its own, so that the first
+    applier takes over nothing by accident."""
+    written = compare(root, _EMPTY, live).written
+    if written is None:
+        return {}
+    key = key_of(BEFORE_FIRST_APPLY, "Update", api_version, "")
+    return {key: Ownership(written, api_version, now)}
 
 
 def _check(applied: Object, api_version: str) -> None:

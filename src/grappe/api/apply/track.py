@@ -25,7 +25,8 @@ def track_update(
 
     The writer owns what it added or changed and everybody loses what it changed or removed. What
     `new` itself says in `managedFields` is honoured (an empty list forgets all ownership), except
-    through a subresource. The writer's time changes only when it wrote a field.
+    through a subresource. The writer's time changes only when it wrote a field. An object that
+    nobody is said to own stays so until something is applied to it.
     """
     metadata = new["metadata"]
     asked = metadata.pop("managedFields", None)
@@ -43,6 +44,8 @@ def track_update(
         managed = {}
     else:
         managed = decode(asked) or decode(kept)
+    if old is not None and not managed:
+        return
     managed = managed or {}
     written, removed = compare(schema.root, before, new)
     for key, owned in list(managed.items()):

@@ -9,11 +9,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 from grappe.api import Object
 from grappe.api.copying import copied
 from grappe.api.errors import ApiError, bad_request, too_large
+from grappe.api.go_json import kind_of
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED = 3 * 1024 * 1024
+"""Bytes that all copies of one patch may add, as JSON: a few that copy what others have copied
+would fill any memory."""
+_TEXTS = ("op", "path", "from")
+_MEMBERS = frozenset((*_TEXTS, "value"))
 _INDEX = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 
@@ -23,16 +31,20 @@ class _Inapplicable(Exception):
 
 def json_patch(doc: Object, operations: Any) -> Object:
     """`doc` after all operations, in order; `doc` itself is left alone."""
-    if not isinstance(operations, list) or not all(isinstance(o, dict) for o in operations):
-        raise bad_request("error decoding patch: a JSON patch is an array of operations")
+    _check(operations)
     if len(operations) > MAX_OPERATIONS:
         raise too_large(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
             f"got {len(operations)}"
         )
     result: Any = copied(doc)
+    added = 0
     try:
         for operation in operations:
+            if operation.get("op") == "copy":
+                added += len(orjson.dumps(_get(result, _pointer(operation, "from"))))
+                if added > MAX_COPIED:
+                    raise _Inapplicable
             result = _apply(result, operation)
     except _Inapplicable:
         raise ApiError(
@@ -46,6 +58,29 @@ def json_patch(doc: Object, operations: Any) -> Object:
     return result
 
 
+def _check(operations: Any) -> None:
+    """ApiError 400 unless it is a list of operations whose members have their types."""
+    if not isinstance(operations, list) or not all(isinstance(o, dict) for o in operations):
+        raise bad_request("error decoding patch: a JSON patch is an array of operations")
+    for operation in operations:
+        for member in _TEXTS:
+            if not isinstance(operation.get(member), str | None):
+                raise bad_request(
+                    f"error decoding patch: json: cannot unmarshal {kind_of(operation[member])} "
+                    f"into Go struct field jsonPatchOp.{member} of type string"
+                )
+
+
+def unknown_members(operations: Any) -> list[str]:
+    """Complaints about members that no operation has."""
+    return [
+        f'json patch unknown field "[{i}].{member}"'
+        for i, operation in enumerate(operations)
+        for member in operation
+        if member not in _MEMBERS
+    ]
+
+
 def _pointer(operation: dict[str, Any], member: str) -> list[str]:
     text = operation.get(member)
     if not isinstance(text, str) or (text and not text.startswith("/")):
@@ -57,9 +92,9 @@ def _apply(doc: Any, operation: dict[str, Any]) -> Any:
     path = _pointer(operation, "path")
     match operation.get("op"):
         case "add":
-            return _add(doc, path, copied(_value(operation)))
+            return _add(doc, path, copied(operation.get("value")))
         case "replace":
-            return _replace(doc, path, copied(_value(operation)))
+            return _replace(doc, path, copied(operation.get("value")))
         case "remove":
             _remove(doc, path)
             return doc
@@ -77,12 +112,6 @@ def _apply(doc: Any, operation: dict[str, Any]) -> Any:
             return doc
         case _:
             raise _Inapplicable
-
-
-def _value(operation: dict[str, Any]) -> Any:
-    if "value" not in operation:
-        raise _Inapplicable
-    return operation["value"]
 
 
 def _index(part: str, limit: int) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.errors import bad_request
+from grappe.api.errors import ApiError, bad_request
+from grappe.api.patch.go_text import go_text
 from grappe.api.patch.list_order import arranged
 from grappe.api.schema.interface import Schema
 from grappe.api.schema.node import Node, free_form
@@ -30,6 +31,10 @@ def strategic_merge_patch(doc: Object, patch: Any, schema: Schema) -> Object:
     if not isinstance(patch, dict):
         raise bad_request("The patch is invalid: expected a JSON object")
     return _merge_map(doc, patch, schema.root)
+
+
+def _unknown(directive: Any, patch: Mapping[str, Any]) -> ApiError:
+    return bad_request(f"unknown patch type: {go_text(directive)} in map: {go_text(patch)}")
 
 
 def _is_directive(key: str) -> bool:
@@ -52,7 +57,7 @@ def _merge_map(original: Mapping[str, Any], patch: Mapping[str, Any], node: Node
     if directive == "delete":
         return {}
     if directive is not None:
-        raise bad_request(f"unknown patch type: {directive} in map: {dict(patch)}")
+        raise _unknown(directive, patch)
     merged = _retained(original, patch)
     for field in _ordered_lists(patch):
         _merge_ordered_list(merged, patch, field, _child(node, field))
@@ -104,12 +109,11 @@ def _retained(original: Mapping[str, Any], patch: Mapping[str, Any]) -> Object:
     if _RETAIN_KEYS not in patch:
         return dict(original)
     retained = patch[_RETAIN_KEYS]
-    problem = bad_request("invalid patch format of retainKeys")
     if not isinstance(retained, list):
-        raise problem
+        raise bad_request("invalid patch format of retainKeys")
     for key, value in patch.items():
         if value is not None and not _is_directive(key) and key not in retained:
-            raise problem
+            raise bad_request("patch content doesn't match retainKeys list")
     return {k: v for k, v in original.items() if k in retained}
 
 
@@ -148,8 +152,8 @@ def _check_order(value: Sequence[Any], order: Sequence[Any], merge_key: str) -> 
         identity = _identity(item, merge_key)
         if not any(identity == other for other in wanted):
             raise bad_request(
-                f"The order in patch list:\n{list(value)}\n doesn't match $setElementOrder "
-                f"list:\n{list(order)}\n"
+                f"The order in patch list:\n{go_text(value)}\n doesn't match $setElementOrder "
+                f"list:\n{go_text(order)}\n"
             )
 
 
@@ -167,14 +171,18 @@ def _delete_from_list(merged: Object, field: str, removed: Any) -> None:
 def _identity(item: Any, merge_key: str) -> Any:
     if not merge_key:
         if isinstance(item, (dict, list)):
-            raise bad_request("cannot merge lists without merge key")
+            raise bad_request(
+                "lists of lists are not supported"
+                if isinstance(item, list)
+                else "cannot merge lists without merge key"
+            )
         return item
     if not isinstance(item, dict):
-        raise bad_request(f"expected a map with the key {merge_key}, but received {item!r}")
+        raise bad_request(f"expected a map with the key {merge_key}, but received {go_text(item)}")
     if merge_key not in item:
-        raise bad_request(f"map: {item} does not contain declared merge key: {merge_key}")
+        raise bad_request(f"map: {go_text(item)} does not contain declared merge key: {merge_key}")
     if isinstance(item[merge_key], (dict, list)):
-        raise bad_request(f"map: {item} has no scalar for its merge key: {merge_key}")
+        raise bad_request(f"map: {go_text(item)} has no scalar for its merge key: {merge_key}")
     return item[merge_key]
 
 
@@ -206,7 +214,7 @@ def _merge_list(
             merged.pop(identity, None)
             continue
         if directive is not None:
-            raise bad_request(f"unknown patch type: {directive} in map: {item}")
+            raise _unknown(directive, item)
         named.append(identity)
         if identity in merged:
             merged[identity] = _merge_map(merged[identity], item, node.items)

@@ -14,6 +14,7 @@ from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 from grappe.api.schema.check import compile_check
 from grappe.api.schema.regex import go_regex
+from grappe.api.schema.structural_lists import topology_problems
 
 Level = Literal["root", "item", "field"]
 
@@ -75,7 +76,7 @@ class _Problems:
         self._keywords(schema, path)
         self._type(schema, level, path)
         self._children(schema, level, path)
-        self._lists(schema, path)
+        self.causes += topology_problems(schema, path)
         self._default(schema, level, path)
         if level == "root" or schema.get("x-kubernetes-embedded-resource"):
             self._type_meta(schema, level, path)
@@ -97,6 +98,9 @@ class _Problems:
                     "quadratic",
                 )
             )
+        preserve = "x-kubernetes-preserve-unknown-fields"
+        if schema.get(preserve) is False:
+            self.causes.append(invalid(f"{path}.{preserve}", False, "must be true or undefined"))
         for one, other in (
             ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"),
             ("x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"),
@@ -166,58 +170,6 @@ class _Problems:
             self.causes.append(forbidden(place, "additionalProperties cannot be set to false"))
         if isinstance(additional, dict):
             self.structure(additional, "field", place)
-
-    def _lists(self, schema: Object, path: str) -> None:
-        list_type = schema.get("x-kubernetes-list-type")
-        keys = schema.get("x-kubernetes-list-map-keys") or []
-        items = schema.get("items")
-        if list_type is not None and list_type not in ("atomic", "set", "map"):
-            place = f"{path}.x-kubernetes-list-type"
-            self.causes.append(not_supported(place, list_type, ("atomic", "map", "set")))
-        if schema.get("x-kubernetes-map-type") not in (None, "atomic", "granular"):
-            place = f"{path}.x-kubernetes-map-type"
-            found = schema["x-kubernetes-map-type"]
-            self.causes.append(not_supported(place, found, ("atomic", "granular")))
-        if keys and list_type != "map":
-            self.causes.append(
-                forbidden(
-                    f"{path}.x-kubernetes-list-map-keys",
-                    "must be empty if x-kubernetes-list-type is not map",
-                )
-            )
-        if list_type != "map":
-            return
-        place = f"{path}.x-kubernetes-list-map-keys"
-        if not keys:
-            self.causes.append(
-                required(place, "must not be empty if x-kubernetes-list-type is map")
-            )
-        if not isinstance(items, dict) or items.get("type") != "object":
-            self.causes.append(
-                invalid(
-                    f"{path}.items",
-                    items.get("type") if isinstance(items, dict) else None,
-                    "must be object if parent array's x-kubernetes-list-type is map",
-                )
-            )
-            return
-        properties = items.get("properties") or {}
-        for index, key in enumerate(keys):
-            child = properties.get(key)
-            if not isinstance(child, dict):
-                detail = "entries must all be names of item properties"
-                self.causes.append(invalid(f"{place}[{index}]", key, detail))
-            elif child.get("type") in ("array", "object"):
-                detail = "must be a scalar type if parent array's x-kubernetes-list-type is map"
-                where = f"{path}.items.properties[{key}].type"
-                self.causes.append(invalid(where, child["type"], detail))
-            elif key not in (items.get("required") or []) and "default" not in child:
-                where = f"{path}.items.properties[{key}].default"
-                detail = (
-                    "this property is in x-kubernetes-list-map-keys, so it must have a default "
-                    "or be a required property"
-                )
-                self.causes.append(required(where, detail))
 
     def _default(self, schema: Object, level: Level, path: str) -> None:
         if "default" not in schema:

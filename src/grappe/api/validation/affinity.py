@@ -199,22 +199,5 @@ def topology_spread(constraints: list[Object], at: str) -> Causes:
         for field in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
             if field in constraint and constraint[field] not in ("Honor", "Ignore"):
                 yield not_supported(f"{where}.{field}", constraint[field], ("Honor", "Ignore"))
-        yield from _spread_keys(constraint, where)
+        yield from _match_label_keys(constraint, constraint.get("labelSelector"), where)
         yield from label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
-
-
-def _spread_keys(constraint: Object, at: str) -> Causes:
-    keys = constraint.get("matchLabelKeys")
-    if not keys:
-        return
-    selector = constraint.get("labelSelector")
-    where = f"{at}.matchLabelKeys"
-    if selector is None:
-        yield forbidden(where, "must not be specified when labelSelector is not set")
-    rules = (selector or {}).get("matchExpressions") or ()
-    taken = {*((selector or {}).get("matchLabels") or ()), *(r.get("key") for r in rules)}
-    for i, key in enumerate(keys):
-        yield from qualified(key, f"{where}[{i}]")
-        if key in taken:
-            detail = "exists in both matchLabelKeys and labelSelector"
-            yield invalid(f"{where}[{i}]", key, detail)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from grappe.api import Object, names
-from grappe.api.causes import invalid, required
+from grappe.api.causes import invalid, required, too_long
 from grappe.api.resources import Resource, builtin_kind
 from grappe.api.validation.rules import (
     Causes,
@@ -19,6 +19,7 @@ from grappe.api.validation.rules import (
 
 _RBAC = "rbac.authorization.k8s.io"
 _RESERVED_FINALIZERS = ("kubernetes", "foregroundDeletion", "orphan")
+_MANAGER_MAX, _SUBRESOURCE_MAX = 128, 256
 _MAY_CHANGE = ("labels", "annotations", "ownerReferences", "finalizers")
 
 
@@ -79,6 +80,28 @@ def validate_update(resource: Resource, new: Object, old: Object) -> Causes:
     changed = {n: new[n] for n in _MAY_CHANGE if n in new and new[n] != old.get(n)}
     if changed:
         yield from _rest(resource, changed)
+
+
+def field_manager(name: str, at: str) -> Causes:
+    """The name of whoever manages fields; who gives none is named after the user agent."""
+    if len(name.encode()) > _MANAGER_MAX:
+        yield too_long(at, _MANAGER_MAX)
+    if not name.isprintable():
+        position = 0
+        for character in name:
+            if not character.isprintable():
+                detail = f"invalid character U+{ord(character):04X} (at position {position})"
+                yield invalid(at, name, detail)
+            position += len(character.encode())
+
+
+def managed_fields(entries: list[Object]) -> Causes:
+    """What a client says in `managedFields`, as far as it can be read at all."""
+    for i, entry in enumerate(entries):
+        at = f"metadata.managedFields[{i}]"
+        yield from field_manager(entry.get("manager") or "", f"{at}.manager")
+        if len(entry.get("subresource") or "") > _SUBRESOURCE_MAX:
+            yield too_long(f"{at}.subresource", _SUBRESOURCE_MAX)
 
 
 def _rest(resource: Resource, metadata: Object) -> Causes:

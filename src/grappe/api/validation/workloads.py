@@ -200,7 +200,7 @@ def _stateful_spec(spec: Object) -> Causes:
         if field in retention and retention[field] not in ("Delete", "Retain"):
             where = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
             yield not_supported(where, retention[field], ("Delete", "Retain"))
-    yield from none_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    yield from none_negative(spec, "spec", "replicas", "minReadySeconds")
     yield from not_negative((spec.get("ordinals") or {}).get("start"), "spec.ordinals.start")
     yield from _selector(spec, "statefulset")
     template = spec.get("template") or {}

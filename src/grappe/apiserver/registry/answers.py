@@ -11,11 +11,22 @@ from grappe.api.errors import ApiError
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.negotiation import MEDIA_TYPES, PLAIN, Form, negotiate_status
 
+_WARNINGS_MAX, _WARNING_MAX = 4096, 256
+"""Characters of all warnings together; beyond, each is cut, and what still finds no room is left
+out. Clients bound what they take in headers."""
+
 
 def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
     """RFC 7234 warning headers as kubectl prints them."""
-    found = []
-    for text in dict.fromkeys(warnings):
+    found: list[tuple[str, str]] = []
+    left = _WARNINGS_MAX
+    told = dict.fromkeys(warnings)
+    if sum(map(len, told)) > _WARNINGS_MAX:
+        told = dict.fromkeys(text[:_WARNING_MAX] for text in told)
+    for text in told:
+        left -= len(text)
+        if left < 0:
+            break
         quoted = "".join(c for c in text if c.isprintable())
         quoted = quoted.replace("\\", "\\\\").replace('"', '\\"')
         found.append(("Warning", f'299 - "{quoted}"'))

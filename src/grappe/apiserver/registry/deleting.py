@@ -21,6 +21,7 @@ from grappe.api.errors import (
     invalid,
     not_found,
 )
+from grappe.api.go_json import kind_of
 from grappe.api.resources import Resource
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
@@ -40,6 +41,19 @@ from grappe.store.interface import Record, RevisionMismatchError
 
 _ATTEMPTS = 5
 _POLICIES = ("Background", "Foreground", "Orphan")
+_INT64_BITS = 63
+_LONGEST_GRACE = 100 * 365 * 86400
+"""Seconds. The end of a longer grace period might be no date any more."""
+_FIELDS: Mapping[str, tuple[type, str]] = {
+    "dryRun": (list, "[]string"),
+    "gracePeriodSeconds": (int, "int64"),
+    "orphanDependents": (bool, "bool"),
+    "preconditions": (dict, "v1.Preconditions"),
+    "preconditions.resourceVersion": (str, "string"),
+    "preconditions.uid": (str, "types.UID"),
+    "propagationPolicy": (str, "v1.DeletionPropagation"),
+}
+"""What DeleteOptions hold, with the names that Go has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +81,11 @@ def delete_options(call: Call) -> DeleteOptions:
 
 def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
     """DeleteOptions as an object, completed from query parameters."""
+    _check_types(body)
     grace = body.get("gracePeriodSeconds", number(query, "gracePeriodSeconds"))
     propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     orphan = body.get("orphanDependents")
     causes = []
-    if grace is not None and not isinstance(grace, int):
-        raise bad_request("gracePeriodSeconds must be an integer")
     if grace is not None and grace < 0:
         grace = 1
     if orphan is not None and propagation:
@@ -97,6 +110,28 @@ def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
         resource_version=wanted.get("resourceVersion") or "",
         dry_run=dry_run(body.get("dryRun") or query.get("dryRun"), "DeleteOptions"),
         raw=body,
+    )
+
+
+def _check_types(body: Object) -> None:
+    """ApiError 400 for a field of another type than it has."""
+    for path, (wanted, name) in _FIELDS.items() if body else ():
+        part, _, field = path.rpartition(".")
+        value = ((body.get(part) or {}) if part else body).get(field)
+        if value is not None and type(value) is not wanted:
+            raise _unfit(value, path, name)
+        if type(value) is int and value.bit_length() > _INT64_BITS:
+            raise _unfit(value, path, name)
+        for stage in value if isinstance(value, list) else ():
+            if not isinstance(stage, str):
+                raise _unfit(stage, path, "string")
+
+
+def _unfit(value: Any, path: str, wanted: str) -> ApiError:
+    found = f"number {value}" if type(value) is int and wanted == "int64" else kind_of(value)
+    return bad_request(
+        'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot '
+        f"unmarshal {found} into Go struct field DeleteOptions.{path} of type {wanted}"
     )
 
 
@@ -193,6 +228,8 @@ def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, 
     else:
         metadata.pop("finalizers", None)
     grace = strategy.grace_period(old, options.grace)
+    if grace is not None:
+        grace = min(grace, _LONGEST_GRACE)
     if metadata.get("deletionTimestamp"):
         _shorten(metadata, grace if options.grace is not None else None)
     elif grace or finalizers or strategy.holds_back(new):

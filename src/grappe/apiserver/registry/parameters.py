@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Literal
 
 from grappe.api import Object
+from grappe.api.causes import not_supported, shown
 from grappe.api.errors import ApiError, Cause, bad_request, invalid
+from grappe.api.validation.metadata import field_manager
 from grappe.apiserver.registry.routing import flag
 
 Validation = Literal["Strict", "Warn", "Ignore"]
@@ -35,19 +37,21 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     try:
-        return int(text)
+        found = int(text)
     except ValueError:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if found.bit_length() > 63:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return found
 
 
 def dry_run(values: str | list[str] | None, kind: str) -> bool:
     """Whether `dryRun` asks for one; ApiError 422 for anything but `All`."""
     stages = [values] if isinstance(values, str) else values or []
     stages = [stage for stage in stages if stage]
-    for stage in stages:
-        if stage != "All":
-            message = f'Unsupported value: "{stage}": supported values: "All"'
-            raise invalid(kind, "", [Cause("dryRun", "FieldValueNotSupported", message)], _META)
+    if any(stage != "All" for stage in stages):
+        message = f'Unsupported value: {shown(stages)}: supported values: "All"'
+        raise invalid(kind, "", [Cause("dryRun", "FieldValueNotSupported", message)], _META)
     return bool(stages)
 
 
@@ -62,22 +66,17 @@ def write_options(
         return _options_of(headers.get("user-agent", ""))
     causes = []
     manager = query.get("fieldManager", "")
-    if len(manager.encode()) > _MANAGER_LENGTH:
-        message = f"Too long: may not be more than {_MANAGER_LENGTH} bytes"
-        causes.append(Cause("fieldManager", "FieldValueTooLong", message))
-    elif not manager.isprintable():
-        message = f'Invalid value: "{manager}": should only contain printable characters'
-        causes.append(Cause("fieldManager", "FieldValueInvalid", message))
     if apply and not manager:
         message = "Required value: is required for apply patch"
         causes.append(Cause("fieldManager", "FieldValueRequired", message))
     if not apply and kind == "PatchOptions" and "force" in query:
         message = "Forbidden: may not be specified for non-apply patch"
         causes.append(Cause("force", "FieldValueForbidden", message))
+    causes += field_manager(manager, "fieldManager")
     validation = query.get("fieldValidation") or "Warn"
     if validation not in ("Strict", "Warn", "Ignore"):
-        message = f'Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"'
-        causes.append(Cause("fieldValidation", "FieldValueNotSupported", message))
+        supported = ("", "Ignore", "Strict", "Warn")
+        causes.append(not_supported("fieldValidation", validation, supported))
     if causes:
         raise invalid(kind, "", causes, _META)
     return WriteOptions(

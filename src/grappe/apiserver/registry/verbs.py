@@ -17,7 +17,7 @@ from grappe.api.errors import (
     method_not_allowed,
     unsupported_media_type,
 )
-from grappe.api.patch import json_patch, merge_patch, strategic_merge_patch
+from grappe.api.patch import json_patch, merge_patch, strategic_merge_patch, unknown_members
 from grappe.api.schema import DecodingError
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
@@ -145,8 +145,11 @@ def _settle_patched(call: Call, obj: Object, document: Any, options: WriteOption
         raise _invalid_patch(document, str(error)) from None
     if options.validation == "Ignore":
         return
-    complaints = [f'unknown field "{path}"' for path in unknown]
-    complaints += repeated_fields(call.request.body, document)
+    operations = isinstance(document, list)
+    complaints = unknown_members(document) if operations else []
+    repeated = repeated_fields(call.request.body, document)
+    complaints += [f"json patch {told}" for told in repeated] if operations else repeated
+    complaints += [f'unknown field "{path}"' for path in unknown]
     if complaints and options.validation == "Strict":
         raise _invalid_patch(document, "strict decoding error: " + ", ".join(complaints))
     call.warnings += complaints

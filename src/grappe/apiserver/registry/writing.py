@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from grappe.api import Object
 from grappe.api.apply import track_update
+from grappe.api.apply.managers import decode as readable
 from grappe.api.defaults import apply_defaults
 from grappe.api.errors import (
     OBJECT_MODIFIED,
@@ -19,9 +20,12 @@ from grappe.api.errors import (
     already_exists,
     conflict,
     invalid,
+    name_not_generated,
     not_found,
 )
 from grappe.api.names import generated_name
+from grappe.api.validation.metadata import managed_fields
+from grappe.api.warnings import warnings_of
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft
@@ -113,24 +117,36 @@ async def create_object(
     generate = not obj["metadata"].get("name")
     if generate:
         _generate_name(backend, call, obj)
+    attempts = _NAME_ATTEMPTS if generate else 1
     strategy.prepare_create(obj, call.user)
     refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
-    request.obj, request.name = obj, obj["metadata"]["name"]
-    stored = await to_storage(served, obj)
-    await backend.admission.validate(request)
-    record = await _insert(backend, call, strategy, obj, stored, options.dry_run)
-    return Written(await shown(served, record), created=True)
+    if not served.custom:
+        call.warnings += warnings_of(resource, obj)
+    request.obj = obj
+    while True:
+        request.name = obj["metadata"]["name"]
+        stored = await to_storage(served, obj)
+        await backend.admission.validate(request)
+        attempts -= 1
+        if attempts and _is_taken(backend, call, obj):
+            _generate_name(backend, call, obj)  # while admission thought about it
+            continue
+        record = await _insert(backend, call, strategy, obj, stored, options.dry_run)
+        return Written(await shown(served, record), created=True)
 
 
 def _generate_name(backend: Backend, call: Call, obj: Object) -> None:
     """Settle a free name of the form `generateName` + five characters."""
     metadata = obj["metadata"]
-    namespace = call.info.namespace
     for _ in range(_NAME_ATTEMPTS):
         metadata["name"] = generated_name(metadata["generateName"], backend.random_suffix())
-        key = key_of(call.served, namespace, metadata["name"])
-        if backend.store.latest(call.served.bucket, key) is None:
+        if not _is_taken(backend, call, obj):
             return
+
+
+def _is_taken(backend: Backend, call: Call, obj: Object) -> bool:
+    key = key_of(call.served, call.info.namespace, obj["metadata"]["name"])
+    return backend.store.latest(call.served.bucket, key) is not None
 
 
 def _track(
@@ -159,7 +175,8 @@ async def _insert(
     name = obj["metadata"]["name"]
     key = key_of(served, call.info.namespace, name)
     if backend.store.latest(served.bucket, key) is not None:
-        raise already_exists(served.resource.plural, name, served.resource.group)
+        refused = name_not_generated if obj["metadata"].get("generateName") else already_exists
+        raise refused(served.resource.plural, name, served.resource.group)
     reservation = strategy.reserve(obj, None)
     if dry_run:
         reservation.undo()
@@ -227,6 +244,9 @@ async def _update_once(
     rules.name_owners_once(new, call.warnings)
     strategy.keep_apart(subresource, new, old)
     if not applied:
+        asked = new["metadata"].get("managedFields")
+        if asked and asked != old["metadata"].get("managedFields") and readable(asked) is not None:
+            refuse(served, new, list(managed_fields(asked)))
         if "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
             new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
         _track(call, old, new, options, now, subresource)
@@ -247,6 +267,8 @@ async def _update_once(
         *strategy.validate_update(new, old),
     ]
     refuse(served, new, causes)
+    if not served.custom and not subresource:
+        call.warnings += warnings_of(resource, new, old)
     request.obj = new
     await backend.admission.validate(request)
     record = await replace(backend, call, strategy, new, old, live, options.dry_run)

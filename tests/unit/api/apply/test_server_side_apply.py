@@ -107,12 +107,12 @@ def test_a_struct_goes_with_its_last_owned_field() -> None:
     assert containers(found) == [{"name": "web"}]
 
 
-def test_what_nobody_owned_is_left_alone() -> None:
+def test_what_was_there_before_the_first_apply_is_left_alone() -> None:
     live: Object = deployment(replicas=3, paused=True)
     found = applied(live, deployment(paused=True))
     assert found["spec"] == {"replicas": 3, "paused": True}
     found = applied(found, deployment())
-    assert found["spec"] == {"replicas": 3}
+    assert found["spec"] == {"replicas": 3, "paused": True}
 
 
 def test_a_conflict_names_the_manager_and_the_field() -> None:
@@ -409,3 +409,18 @@ def test_appliers_of_different_fields_commute(a: dict[str, str], b: dict[str, st
     assert two is not None
     assert one["data"] == two["data"] == {**a, **b}
     assert owners(one) == owners(two)
+
+
+def test_what_was_there_before_anything_was_owned_is_not_taken_by_accident() -> None:
+    live = {"metadata": {"name": "a"}, "data": {"x": "1", "y": "1"}}
+    wanted = {"apiVersion": "v1", "metadata": {"name": "a"}, "data": {"x": "2"}}
+    with pytest.raises(ApiError) as caught:
+        applied(live, wanted, schema=CONFIG_MAP, api_version="v1")
+    assert caught.value.message == (
+        'Apply failed with 1 conflict: conflict with "before-first-apply" using v1: .data.x'
+    )
+    forced = applied(live, wanted, schema=CONFIG_MAP, api_version="v1", force=True)
+    assert owners(forced) == {
+        "a": {"f:data": {"f:x": {}}},
+        "before-first-apply": {"f:data": {".": {}, "f:y": {}}},
+    }

@@ -261,3 +261,9 @@ def test_the_oldest_of_many_updaters_are_put_together() -> None:
         "f:k4",
         "f:k5",
     }
+
+
+def test_an_object_nobody_is_said_to_own_stays_so() -> None:
+    first = tracked(None, config_map(x="1"), "one")
+    first["metadata"].pop("managedFields")
+    assert "managedFields" not in tracked(first, config_map(x="2"), "two")["metadata"]

@@ -58,3 +58,27 @@ def test_the_result_shares_nothing_with_the_patch() -> None:
 def test_merging_twice_changes_nothing_more(doc: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge_patch(doc, patch)
     assert merge_patch(once, patch) == once
+
+
+def difference(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    """The merge patch that makes `a` into `b`, which holds no nulls."""
+    found: dict[str, Any] = {key: None for key in a if key not in b}
+    for key, value in b.items():
+        if key in a and isinstance(a[key], dict) and isinstance(value, dict):
+            found[key] = difference(a[key], value)
+        elif key not in a or a[key] != value or isinstance(a[key], bool) != isinstance(value, bool):
+            found[key] = value
+    return found
+
+
+leaves = st.integers() | st.booleans() | st.text(max_size=2) | st.lists(st.integers(), max_size=2)
+trees = st.recursive(leaves, lambda inner: st.dictionaries(st.sampled_from("abc"), inner))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), trees), st.dictionaries(st.sampled_from("abc"), trees)
+)
+def test_the_difference_of_two_documents_leads_from_one_to_the_other(
+    a: dict[str, Any], b: dict[str, Any]
+) -> None:
+    assert merge_patch(a, difference(a, b)) == b

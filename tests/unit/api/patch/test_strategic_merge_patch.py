@@ -1,13 +1,15 @@
 import copy
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grappe.api.errors import ApiError
 from grappe.api.patch import strategic_merge_patch
 from grappe.api.schema import builtin_schema
+from grappe.api.schema.node import Node
 
 DEPLOYMENT = builtin_schema("apps/v1", "Deployment")
 POD = builtin_schema("v1", "Pod")
@@ -75,7 +77,7 @@ def test_retain_keys_clears_the_other_fields() -> None:
     assert strategic_merge_patch(live, patch, DEPLOYMENT) == {
         "spec": {"strategy": {"type": "Recreate"}}
     }
-    with pytest.raises(ApiError, match="invalid patch format of retainKeys"):
+    with pytest.raises(ApiError, match=r"patch content doesn.t match retainKeys list"):
         strategic_merge_patch(
             live, {"spec": {"strategy": {"$retainKeys": [], "type": "x"}}}, DEPLOYMENT
         )
@@ -164,6 +166,47 @@ def test_malformed_patches_are_400s() -> None:
         assert caught.value.code == 400
 
 
+@pytest.mark.parametrize(
+    ("patch", "told"),
+    [
+        (
+            pod({"image": "web:2", "ports": [{"containerPort": 1}]}),
+            "map: map[image:web:2 ports:[map[containerPort:1]]] does not contain declared merge "
+            "key: name",
+        ),
+        ({"spec": {"$patch": "shout", "x": None}}, "unknown patch type: shout in map: "
+         "map[$patch:shout x:<nil>]"),
+        ({"spec": {"$retainKeys": "x"}}, "invalid patch format of retainKeys"),
+        (
+            {"spec": {"$retainKeys": ["hostNetwork"], "hostPID": True}},
+            "patch content doesn't match retainKeys list",
+        ),
+        (
+            {"spec": {"$setElementOrder/containers": 1}},
+            "invalid patch format of setElementOrder list",
+        ),
+        (
+            {"metadata": {"$deleteFromPrimitiveList/finalizers": "a"}},
+            "invalid patch format of primitive list",
+        ),
+        (
+            {
+                "metadata": {
+                    "finalizers": ["b", "a"],
+                    "$setElementOrder/finalizers": ["a", "b"],
+                }
+            },
+            "The order in patch list:\n[b a]\n doesn't match $setElementOrder list:\n[a b]\n",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_patch_is_told_in_kubernetes_words(patch: Any, told: str) -> None:
+    live: dict[str, Any] = {**pod({"name": "a"}), "metadata": {"finalizers": ["a"]}}
+    with pytest.raises(ApiError) as caught:
+        merged(live, patch)
+    assert caught.value.message == told
+
+
 entries = st.lists(
     st.fixed_dictionaries(
         {"name": st.sampled_from("abcd")}, optional={"image": st.sampled_from(["1", "2"])}
@@ -206,3 +249,128 @@ def test_a_list_that_replaces_nothing_brings_only_its_items() -> None:
     patch = {"status": {"podIPs": [{"ip": "10.0.0.1"}, {"$patch": "replace"}]}}
     found = strategic_merge_patch({"status": {}}, patch, builtin_schema("v1", "Pod"))
     assert found == {"status": {"podIPs": [{"ip": "10.0.0.1"}]}}
+
+
+directives = st.dictionaries(
+    st.sampled_from(
+        [
+            "$patch",
+            "$retainKeys",
+            "$setElementOrder/containers",
+            "$setElementOrder/finalizers",
+            "$deleteFromPrimitiveList/finalizers",
+            "$setElementOrder/",
+            "containers",
+            "finalizers",
+            "volumes",
+            "emptyDir",
+            "name",
+            "env",
+        ]
+    ),
+    st.deferred(lambda: anything),
+    max_size=3,
+)
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(0, 2)
+    | st.sampled_from(["a", "b", "delete", "replace", "merge"]),
+    lambda inner: st.lists(inner | directives, max_size=3) | directives,
+    max_leaves=10,
+)
+
+
+@given(anything, anything, anything)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_any_patch_is_merged_or_refused(spec: Any, about: Any, live: Any) -> None:
+    document = {"metadata": {"finalizers": ["a"]}, "spec": live}
+    before = copy.deepcopy(document)
+    with suppress(ApiError):
+        strategic_merge_patch(document, {"spec": spec, "metadata": about}, POD)
+    assert document == before
+
+
+def difference(a: Any, b: Any, node: Node) -> Any:
+    """The strategic patch that makes `a` into `b`, as kubectl finds it; None when they are the
+    same."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        found: dict[str, Any] = {key: None for key in a if key not in b}
+        for key, value in b.items():
+            if key not in a:
+                found[key] = value
+            elif a[key] != value:
+                child = node.child(key)
+                assert child is not None
+                found |= field_difference(key, a[key], value, child)
+        if "retainKeys" in node.patch_strategies:
+            found["$retainKeys"] = sorted(b)
+        return found
+    return b
+
+
+def field_difference(key: str, a: Any, b: Any, node: Node) -> dict[str, Any]:
+    if not isinstance(b, list) or "merge" not in node.patch_strategies:
+        return {key: difference(a, b, node)}
+    merge_key = node.patch_merge_key
+    if not merge_key:
+        return {
+            f"$setElementOrder/{key}": b,
+            f"$deleteFromPrimitiveList/{key}": [v for v in a if v not in b],
+            key: [v for v in b if v not in a],
+        }
+    had = {item[merge_key]: item for item in a}
+    has = {item[merge_key] for item in b}
+    changed = []
+    for item in b:
+        before = had.get(item[merge_key])
+        if before is None:
+            changed.append(item)
+        elif before != item:
+            patch = difference(before, item, node.items)
+            changed.append({**patch, merge_key: item[merge_key]})
+    gone = [{merge_key: name, "$patch": "delete"} for name in had if name not in has]
+    order = [{merge_key: item[merge_key]} for item in b]
+    return {f"$setElementOrder/{key}": order, key: [*changed, *gone]}
+
+
+def keyed(key: str, **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    item = st.fixed_dictionaries({key: st.sampled_from("abc")}, optional=optional)
+    return st.lists(item, unique_by=lambda found: found[key], max_size=3)
+
+
+words = st.sampled_from(["x", "y"])
+maps = st.dictionaries(st.sampled_from("pq"), words)
+pods = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries(
+            {},
+            optional={
+                "labels": maps,
+                "finalizers": st.lists(st.sampled_from("abc"), unique=True),
+            },
+        ),
+        "spec": st.fixed_dictionaries(
+            {},
+            optional={
+                "containers": keyed(
+                    "name", image=words, env=keyed("name", value=words), args=st.lists(words)
+                ),
+                "volumes": keyed(
+                    "name", emptyDir=st.just({}), secret=st.builds(dict, secretName=words)
+                ),
+                "tolerations": st.lists(st.builds(dict, key=words), max_size=2),
+                "nodeSelector": maps,
+                "hostNetwork": st.booleans(),
+            },
+        ),
+    }
+)
+
+
+@given(pods, pods)
+@settings(deadline=None)
+def test_the_difference_of_two_pods_leads_from_one_to_the_other(
+    a: dict[str, Any], b: dict[str, Any]
+) -> None:
+    assert merged(a, difference(a, b, POD.root)) == b

@@ -87,7 +87,7 @@ def test_a_structural_schema_has_no_problems() -> None:
         (
             {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "bag"},
             ".properties[spec].x-kubernetes-list-type",
-            'Unsupported value: "bag": supported values: "atomic", "map", "set"',
+            'Unsupported value: "bag": supported values: "atomic", "set", "map"',
         ),
         (
             {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
@@ -122,6 +122,99 @@ def test_a_list_map_key_needs_a_value_always() -> None:
 
 def test_a_valid_re2_pattern_python_cannot_run_is_accepted() -> None:
     assert problems(type="string", pattern=r"^\p{L}+$") == []
+
+
+NODE = ".properties[spec]"
+MAP = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a"]}
+KEYED = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}
+IN_A_SET = "must be atomic as item of a list with x-kubernetes-list-type=set"
+IN_KEYS = "this property is in x-kubernetes-list-map-keys, so it"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            {"type": "object", "x-kubernetes-list-type": "atomic"},
+            [(".type", 'Invalid value: "object": must be array if x-kubernetes-list-type is '
+              "specified")],
+        ),
+        (
+            {"type": "string", "x-kubernetes-map-type": "atomic"},
+            [(".type", 'Invalid value: "string": must be object if x-kubernetes-map-type is '
+              "specified")],
+        ),
+        (
+            {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "object"}},
+            [(".items.x-kubernetes-map-type", f'Invalid value: "null": {IN_A_SET}')],
+        ),
+        (
+            {
+                "type": "array",
+                "x-kubernetes-list-type": "set",
+                "items": {
+                    "type": "array",
+                    "x-kubernetes-list-type": "set",
+                    "items": {"type": "string"},
+                },
+            },
+            [(".items.x-kubernetes-list-type", f'Invalid value: "set": {IN_A_SET}')],
+        ),
+        (
+            {
+                "type": "array",
+                "x-kubernetes-list-type": "set",
+                "items": {"type": "string", "nullable": True},
+            },
+            [(".items.nullable", "Forbidden: cannot be nullable when x-kubernetes-list-type is "
+              "set")],
+        ),
+        (
+            {"type": "array", "items": KEYED, "x-kubernetes-list-map-keys": ["a"]},
+            [(".x-kubernetes-list-type", "Required value: must be map if "
+              "x-kubernetes-list-map-keys is non-empty")],
+        ),
+        (
+            {"type": "array", "items": KEYED, **MAP, "x-kubernetes-list-map-keys": []},
+            [(".x-kubernetes-list-map-keys", "Required value: must not be empty if "
+              "x-kubernetes-list-type is map")],
+        ),
+        (
+            {"type": "array", "items": KEYED, **MAP, "x-kubernetes-list-map-keys": ["a", "a"]},
+            [(".x-kubernetes-list-map-keys", 'Invalid value: ["a","a"]: must not contain '
+              "duplicate entries")],
+        ),
+        (
+            {"type": "array", "items": KEYED, **MAP, "x-kubernetes-list-map-keys": ["b"]},
+            [(".x-kubernetes-list-map-keys", 'Invalid value: ["b"]: entries must all be names of '
+              "item properties")],
+        ),
+        (
+            {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"a": {"type": "string", "nullable": True}},
+                },
+                **MAP,
+            },
+            [
+                (".items.properties[a].default", f"Required value: {IN_KEYS} must have a default "
+                 "or be a required property"),
+                (".items.properties[a].nullable", f"Forbidden: {IN_KEYS} cannot be nullable"),
+            ],
+        ),
+        (
+            {"type": "object", "x-kubernetes-preserve-unknown-fields": False},
+            [(".x-kubernetes-preserve-unknown-fields", "Invalid value: false: must be true or "
+              "undefined")],
+        ),
+    ],
+)  # fmt: skip
+def test_what_kinds_of_lists_and_maps_ask_for(
+    spec: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    assert problems(**spec) == [(NODE + field, message) for field, message in expected]
 
 
 texts = st.sampled_from(["", "object", "array", "string", "integer", "x", "(", "^a$", "set", "map"])

@@ -211,3 +211,11 @@ def test_only_unused_old_revisions_are_forgotten() -> None:
     listed = [{"metadata": {"name": f"r{n}"}, "revision": n} for n in range(1, 6)]
     gone = removable(sts, listed, {"r2", "r5"})
     assert [r["metadata"]["name"] for r in gone] == ["r1", "r3"]
+
+
+def test_a_negative_limit_keeps_the_whole_history() -> None:
+    listed = [
+        {"metadata": {"name": f"r{number}"}, "revision": number, "data": {}} for number in range(4)
+    ]
+    assert removable({"spec": {"revisionHistoryLimit": -1}}, listed, set()) == []
+    assert len(removable({"spec": {"revisionHistoryLimit": 1}}, listed, set())) == 3

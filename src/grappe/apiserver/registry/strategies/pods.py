@@ -1,13 +1,23 @@
-"""Pods: phase and quality of service at birth, graceful deletion."""
+"""Pods: selectors, phase and quality of service at birth, graceful deletion."""
 
 from __future__ import annotations
 
 from grappe.api import Object
+from grappe.api.label_keys import merge_label_keys
 from grappe.api.quality import quality_of_service
+from grappe.apiserver.http.messages import User
 from grappe.apiserver.registry.strategies.base import Strategy
 
 _DEFAULT_GRACE = 30
 _TERMINAL = ("Succeeded", "Failed")
+_GATED: Object = {
+    "type": "PodScheduled",
+    "status": "False",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
 
 
 class PodStrategy(Strategy):
@@ -15,7 +25,14 @@ class PodStrategy(Strategy):
     returns_deleted = True
 
     def initial_status(self, obj: Object) -> Object:
-        return {"phase": "Pending", "qosClass": quality_of_service(obj)}
+        status: Object = {"phase": "Pending", "qosClass": quality_of_service(obj)}
+        if obj["spec"].get("schedulingGates"):
+            status["conditions"] = [dict(_GATED)]
+        return status
+
+    def prepare_create(self, obj: Object, user: User) -> None:
+        super().prepare_create(obj, user)
+        merge_label_keys(obj)
 
     def prepare(self, subresource: str, new: Object, old: Object) -> None:
         match subresource:

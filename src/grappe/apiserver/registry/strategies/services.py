@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -78,6 +79,7 @@ class ServiceStrategy(Strategy):
     def prepare_update(self, new: Object, old: Object) -> None:
         super().prepare_update(new, old)
         _keep_allocated(new, old)
+        _follow_address(new, old)
         _drop_what_the_type_has_not(new, old)
         _settle_addresses(new)
 
@@ -165,6 +167,7 @@ class ServiceStrategy(Strategy):
         by_number: dict[int, int] = {}
         try:
             for index, port in enumerate(spec.get("ports") or ()):
+                where = f"spec.ports[{index}].nodePort"
                 asked = port.get("nodePort") or by_number.get(port.get("port"), 0)
                 if not asked and not _allocates_ports(spec):
                     continue
@@ -176,6 +179,7 @@ class ServiceStrategy(Strategy):
                     taken.append(asked)
                 port["nodePort"] = by_number[port.get("port")] = asked
             if _needs_health_port(spec):
+                where = "spec.healthCheckNodePort"
                 asked = spec.get("healthCheckNodePort") or 0
                 if not asked:
                     asked = allocator.take_any(f"{uid}/health")
@@ -190,11 +194,7 @@ class ServiceStrategy(Strategy):
             why = _port_problem(error, allocator.ports)
             if not why:
                 raise
-            cause = Cause(
-                f"spec.ports[{index}].nodePort",
-                "FieldValueInvalid",
-                f"Invalid value: {asked}: {why}",
-            )
+            cause = Cause(where, "FieldValueInvalid", f"Invalid value: {asked}: {why}")
             raise _invalid(service, cause) from None
         return taken
 
@@ -259,15 +259,11 @@ def _family_problems(service: Object) -> list[Cause]:
 def _settle_addresses(service: Object) -> None:
     """The fields that follow from each other: cluster IPs and families (IPv4 only is served)."""
     spec = service["spec"]
-    if service_type(service) == "ExternalName":
-        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
-            spec.pop(name, None)
-        return
-    listed = spec.get("clusterIPs")
-    if spec.get("clusterIP") and not listed:
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
         spec["clusterIPs"] = [spec["clusterIP"]]
-    elif listed and not spec.get("clusterIP"):
-        spec["clusterIP"] = listed[0]
+    if service_type(service) == "ExternalName":
+        spec.pop("internalTrafficPolicy", None)
+        return
     if spec.get("clusterIP") == HEADLESS and not spec.get("selector"):
         spec.setdefault("ipFamilyPolicy", "RequireDualStack")
         if spec["ipFamilyPolicy"] != "SingleStack":
@@ -276,10 +272,15 @@ def _settle_addresses(service: Object) -> None:
     spec.setdefault("ipFamilyPolicy", "SingleStack")
 
 
+def _has_address(service: Object) -> bool:
+    """Whether the type has one at all; a headless service has `None`."""
+    return service_type(service) != "ExternalName"
+
+
 def _keep_allocated(new: Object, old: Object) -> None:
     """What an update leaves out and the service already has stays."""
     spec, before = new["spec"], old["spec"]
-    if _needs_address(new) and held_address(old):
+    if _has_address(new) and _has_address(old) and before.get("clusterIP"):
         if not spec.get("clusterIP"):
             spec["clusterIP"] = before["clusterIP"]
         if not spec.get("clusterIPs") and spec["clusterIP"] == before["clusterIP"]:
@@ -299,21 +300,51 @@ def _keep_allocated(new: Object, old: Object) -> None:
         spec.setdefault("healthCheckNodePort", before["healthCheckNodePort"])
 
 
-def _drop_what_the_type_has_not(new: Object, old: Object) -> None:
-    """A change of type lets go of what only the old type had, where the update repeats it."""
+def _follow_address(new: Object, old: Object) -> None:
+    """`clusterIPs` that an update leaves alone while it changes `clusterIP` follow it."""
     spec, before = new["spec"], old["spec"]
-    if service_type(new) == "ExternalName" and service_type(old) != "ExternalName":
-        if spec.get("clusterIP") == before.get("clusterIP"):
-            spec.pop("clusterIP", None)
-            spec.pop("clusterIPs", None)
-    elif service_type(new) not in _WITH_NODE_PORTS and service_type(old) in _WITH_NODE_PORTS:
-        had = {p.get("nodePort") for p in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            if port.get("nodePort") in had:
-                port.pop("nodePort", None)
-        spec.pop("healthCheckNodePort", None)
-        spec.pop("allocateLoadBalancerNodePorts", None)
-        if service_type(new) == "ClusterIP" and not spec.get("externalIPs"):
-            spec.pop("externalTrafficPolicy", None)
-    elif service_type(new) == "NodePort" and service_type(old) == "LoadBalancer":
-        spec.pop("allocateLoadBalancerNodePorts", None)
+    address, listed = spec.get("clusterIP") or "", spec.get("clusterIPs")
+    if address != (before.get("clusterIP") or "") and listed == before.get("clusterIPs"):
+        spec["clusterIPs"] = [address] if address else None
+
+
+def _reachable(service: Object) -> bool:
+    """Whether traffic from outside of the cluster may come to it."""
+    kind = service_type(service)
+    return kind in _WITH_NODE_PORTS or bool(
+        kind == "ClusterIP" and service["spec"].get("externalIPs")
+    )
+
+
+def _is_balancer(service: Object) -> bool:
+    return service_type(service) == "LoadBalancer"
+
+
+_DEPENDENT: tuple[tuple[Callable[[Object], bool], tuple[str, ...]], ...] = (
+    (_has_address, ("clusterIP", "clusterIPs")),
+    (_has_address, ("ipFamilies",)),
+    (_has_address, ("ipFamilyPolicy",)),
+    (lambda service: _needs_health_port(service["spec"]), ("healthCheckNodePort",)),
+    (_is_balancer, ("allocateLoadBalancerNodePorts",)),
+    (_is_balancer, ("loadBalancerClass",)),
+    (_reachable, ("externalTrafficPolicy",)),
+)
+"""Which services may have which fields. Fields in one row go together."""
+
+
+def _drop_what_the_type_has_not(new: Object, old: Object) -> None:
+    """A change lets go of what only the old service could have, where it merely repeats it; what
+    is asked for anew is left for validation to refuse."""
+    spec, before = new["spec"], old["spec"]
+    for may_have, fields in _DEPENDENT:
+        if may_have(new) or not may_have(old):
+            continue
+        if all(spec.get(field) == before.get(field) for field in fields):
+            for field in fields:
+                spec.pop(field, None)
+    if service_type(new) in _WITH_NODE_PORTS or service_type(old) not in _WITH_NODE_PORTS:
+        return
+    ports, had = spec.get("ports") or (), before.get("ports") or ()
+    if {p.get("nodePort") for p in ports} == {p.get("nodePort") for p in had}:
+        for port in ports:
+            port.pop("nodePort", None)
