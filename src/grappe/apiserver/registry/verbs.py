@@ -23,6 +23,7 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes
 from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.committing import until_settled
 from grappe.apiserver.registry.decoding import (
     cannot_be_handled,
     check_kind,
@@ -208,6 +209,7 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
 
     if backend.store.latest(served.bucket, call.key) is None and not subresource:
         if version:
+            await until_settled(backend.store, served.bucket, call.key)
             raise conflict(resource.plural, call.info.name, OBJECT_MODIFIED, resource.group)
         return await create_object(backend, call, merged(None), options, applied=True)
     return await update_object(
