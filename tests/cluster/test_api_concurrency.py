@@ -100,3 +100,49 @@ async def test_what_clients_were_told_is_what_watchers_saw(cluster: TestCluster,
     assert {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in listed} == {
         name: obj["metadata"]["resourceVersion"] for name, obj in live.items()
     }
+
+
+async def _count_up(cluster: TestCluster, path: str) -> int:
+    """Read, add one, write, until it is written; how many tries that took."""
+    tries = 0
+    while True:
+        tries += 1
+        live = (await ask(cluster, "GET", path)).body
+        live["data"]["n"] = str(int(live["data"]["n"]) + 1)
+        if (await ask(cluster, "PUT", path, live)).status == 200:
+            return tries
+
+
+async def test_who_lost_a_race_reads_what_won_it(cluster: TestCluster) -> None:
+    """Of clients that change one object over and over, each has soon had its turn."""
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("counter", {"n": "0"}))
+    path = f"{CONFIG_MAPS}/counter"
+    async with asyncio.timeout(20):
+        tries = await asyncio.gather(*(_count_up(cluster, path) for _ in range(12)))
+    assert (await ask(cluster, "GET", path)).body["data"]["n"] == "12"
+    assert max(tries) <= 12
+
+
+async def test_a_refusal_comes_after_what_it_is_refused_for(cluster: TestCluster) -> None:
+    body = config_map("once")
+
+    async def create() -> int:
+        reply = await ask(cluster, "POST", CONFIG_MAPS, body)
+        if reply.status == 409:
+            assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/once")).status == 200
+        return reply.status
+
+    async def delete() -> int:
+        reply = await ask(cluster, "DELETE", f"{CONFIG_MAPS}/once")
+        assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/once")).status == 404
+        return reply.status
+
+    async def patch() -> int:
+        reply = await ask(cluster, "PATCH", f"{CONFIG_MAPS}/once", {"data": {"a": "b"}}, MERGE)
+        assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/once")).status == 404
+        return reply.status
+
+    made = await asyncio.gather(*(create() for _ in range(5)))
+    assert sorted(made) == [201, 409, 409, 409, 409]
+    gone = await asyncio.gather(delete(), *(patch() for _ in range(3)), delete())
+    assert gone == [200, 404, 404, 404, 404]

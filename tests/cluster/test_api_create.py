@@ -208,7 +208,8 @@ async def test_the_writer_becomes_manager_of_the_fields_it_set(cluster: TestClus
     assert entry["manager"] == "my-tool"
     assert entry["operation"] == "Update"
     assert entry["fieldsV1"] == {"f:data": {".": {}, "f:k": {}}}
-    named = await ask(cluster, "POST", CONFIG_MAPS, config_map("b"), headers, fieldManager="me")
+    sent = config_map("b", {"k": "v"})
+    named = await ask(cluster, "POST", CONFIG_MAPS, sent, headers, fieldManager="me")
     assert named.body["metadata"]["managedFields"][0]["manager"] == "me"
 
 

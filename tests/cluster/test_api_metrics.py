@@ -73,7 +73,8 @@ async def test_what_a_client_makes_up_is_no_label(cluster: TestCluster) -> None:
 async def test_watches_are_long_running_and_their_events_counted(cluster: TestCluster) -> None:
     client = cluster.client
     of = {"resource": "pods", "version": "v1", "group": ""}
-    async with aclosing(client.watch(PODS, "default", resource_version="0")) as events:
+    start = str(cluster.store.revision)
+    async with aclosing(client.watch(PODS, "default", resource_version=start)) as events:
         following = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         await client.create(PODS, pod("a"), "default")

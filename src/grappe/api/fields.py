@@ -98,10 +98,37 @@ def _event_source(obj: Object) -> str:
     return str(component or obj.get("reportingComponent") or obj.get("reportingController") or "")
 
 
+# Pods may be asked for these, though no pod has a value for the former.
+_MORE = {"/pods": ("status.podIPs", "spec.host")}
+_RENAMED = {"/pods": {"spec.host": "spec.nodeName"}}
+_UNSUPPORTED = {
+    "batch/jobs": 'field label "{}" not supported for batchv1.Job',
+    "resource.k8s.io/resourceslices": (
+        "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {}"
+    ),
+}
+
+
 @cache
 def selectable_fields(resource: Resource) -> frozenset[str]:
     """Every field name a selector on this resource may use."""
-    names = {"metadata.name", *_TABLE.get(resource.bucket, ())}
-    if resource.namespaced:
+    bucket = resource.bucket
+    names = {"metadata.name", *_TABLE.get(bucket, ()), *_MORE.get(bucket, ())}
+    if resource.namespaced or bucket not in _TABLE:
         names.add("metadata.namespace")
     return frozenset(names)
+
+
+def stored_field(resource: Resource, field: str) -> str:
+    """What a field that a selector names is called here."""
+    return _RENAMED.get(resource.bucket, {}).get(field, field)
+
+
+def unsupported_field(resource: Resource, field: str) -> str:
+    """What is said of a field that no selector on this resource may use."""
+    bucket = resource.bucket
+    if bucket not in _TABLE:
+        return (
+            f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+        )
+    return _UNSUPPORTED.get(bucket, "field label not supported: {}").format(field)

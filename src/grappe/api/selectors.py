@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from grappe.api.causes import quote
 from grappe.api.errors import ApiError, bad_request
 from grappe.api.names import label_value_problems, qualified_name_problems
 
@@ -160,8 +161,8 @@ class _Parser:
             raise bad_request(f"found '{key}', expected: identifier")
         problems = qualified_name_problems(key)
         if problems:
-            raise bad_request(f'<nil>: Invalid value: "{key}": {"; ".join(problems)}')
-        if self.peek() in ("end", ","):
+            raise bad_request(f"<nil>: Invalid value: {quote(key)}: {'; '.join(problems)}")
+        if absent or self.peek() in ("end", ","):
             return Requirement(key, "!" if absent else "exists")
         operator = self.operator()
         values = self.values() if operator in ("in", "notin") else (self.exact(),)
@@ -199,7 +200,8 @@ class _Parser:
                 found.add(literal)
                 kind, literal = self.take()
             else:
-                raise bad_request(f"found '{literal}', expected: ',', ')' or identifier")
+                expected = "',', or identifier" if found else "',', ')' or identifier"
+                raise bad_request(f"found '{literal}', expected: {expected}")
             if kind == ")":
                 return tuple(sorted(found))
             if kind != ",":
@@ -211,10 +213,10 @@ def make_requirement(key: str, operator: str, values: Sequence[str]) -> Requirem
     problems: list[str] = []
     wrong = qualified_name_problems(key)
     if wrong:
-        problems.append(f'key: Invalid value: "{key}": {"; ".join(wrong)}')
+        problems.append(f"key: Invalid value: {quote(key)}: {'; '.join(wrong)}")
     if operator in ("gt", "lt"):
         problems += [
-            f'values[{i}]: Invalid value: "{v}": '
+            f"values[{i}]: Invalid value: {quote(v)}: "
             "for 'Gt', 'Lt' operators, the value must be an integer"
             for i, v in enumerate(values)
             if _int64(v) is None
@@ -222,7 +224,9 @@ def make_requirement(key: str, operator: str, values: Sequence[str]) -> Requirem
     for i, value in enumerate(values):
         wrong = label_value_problems(value)
         if wrong:
-            problems.append(f'values[{i}][{key}]: Invalid value: "{value}": {"; ".join(wrong)}')
+            problems.append(
+                f"values[{i}][{key}]: Invalid value: {quote(value)}: {'; '.join(wrong)}"
+            )
     if problems:
         raise bad_request(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
     return Requirement(key, operator, tuple(values))
@@ -314,20 +318,21 @@ def _field_terms(text: str) -> list[str]:
     return terms
 
 
-_FIELD_TERM = re.compile(r"((?:\\.|[^\\=!]|!(?!=))*)(!=|==|=)(.*)", re.DOTALL)
+_FIELD_TERM = re.compile(r"((?:[^=!]|!(?!=))*)(!=|==|=)(.*)", re.DOTALL)
 
 
 def parse_field_selector(text: str) -> FieldSelector:
     """The `fieldSelector` of a request: `status.phase=Running,spec.nodeName!=a`."""
     found: list[tuple[str, str, str]] = []
-    for term in _field_terms(text):
+    for term in sorted(_field_terms(text)):
         if not term:
             continue
         match = _FIELD_TERM.fullmatch(term)
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         field, operator, value = match.groups()
-        found.append((field, "!=" if operator == "!=" else "=", _unescape(value)))
+        if field or value:  # of no field nothing is asked
+            found.append((field, "!=" if operator == "!=" else "=", _unescape(value)))
     return FieldSelector(found)
 
 

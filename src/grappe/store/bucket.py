@@ -5,8 +5,10 @@ Only committed state lives here. Plain data structures; no I/O, no event loop.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from grappe.store.interface import CompactedError, Event, Record
 from grappe.store.ordered import OrderedRecords
@@ -39,24 +41,36 @@ class Bucket:
 
     def select_at(self, prefix: str, after: str, revision: int) -> list[Record]:
         """The same at an older revision, by taking newer events back; CompactedError."""
+        before = self._before(prefix, after, revision)
+        return _taken_back(self.select(prefix, after), before)
+
+    def page(self, prefix: str, after: str, limit: int, revision: int) -> tuple[list[Record], int]:
+        """The first `limit` of them (at least one) at that revision, and how many are left."""
+        before = self._before(prefix, after, revision)
+        # So many more are taken as may turn out not to have been there.
+        taken = self._ordered.select(prefix, after, limit + len(before))
+        total = self._ordered.count(prefix, after)
+        if before:
+            records = self.records
+            total += sum((r is not None) - (key in records) for key, r in before.items())
+            if len(taken) == limit + len(before):
+                last = taken[-1].key
+                before = {key: record for key, record in before.items() if key <= last}
+            taken = _taken_back(taken, before)[:limit]
+        return taken, total - len(taken)
+
+    def _before(self, prefix: str, after: str, revision: int) -> dict[str, Record | None]:
+        """What was at the keys that have changed since; CompactedError."""
         if revision < self.floor:
             raise CompactedError(self.floor)
-        state: dict[str, Record | None] = {}
+        found: dict[str, Record | None] = {}
         for event in reversed(self._history):
-            if event.record.revision <= revision:
+            record = event.record
+            if record.revision <= revision:
                 break
-            state[event.record.key] = event.previous
-        if not state:
-            return self.select(prefix, after)
-        merged = {record.key: record for record in self.select(prefix, after)}
-        for key, record in state.items():
-            if not key.startswith(prefix) or (after and key <= after):
-                continue
-            if record is None:
-                merged.pop(key, None)
-            else:
-                merged[key] = record
-        return [merged[key] for key in sorted(merged)]
+            if record.key > after and record.key.startswith(prefix):
+                found[record.key] = event.previous
+        return found
 
     def by_field(self, field: str, value: str) -> list[Record]:
         """Records with that field value, in key order; a scan when the field has no index."""
@@ -150,3 +164,22 @@ class Bucket:
                 yield event.previous.revision
             if event.type == "DELETED":
                 yield event.record.revision
+
+
+_KEY = attrgetter("key")
+
+
+def _taken_back(now: list[Record], before: Mapping[str, Record | None]) -> list[Record]:
+    """Records in key order, with what was before at some keys instead of what is now."""
+    if not before:
+        return now
+    found: list[Record] = []
+    start = 0
+    for key in sorted(before):
+        place = bisect_left(now, key, lo=start, key=_KEY)
+        found += now[start:place]
+        record = before[key]
+        if record is not None:
+            found.append(record)
+        start = place + 1 if place < len(now) and now[place].key == key else place
+    return found + now[start:]

@@ -172,6 +172,18 @@ class JournaledStore:
             return found.select(prefix, after)
         return found.select_at(prefix, after, at)
 
+    def page(
+        self, bucket: str, limit: int, prefix: str = "", *, after: str = "", at: int | None = None
+    ) -> tuple[Sequence[Record], int]:
+        if at is not None and at > self._revision:
+            raise FutureRevisionError(f"revision {at} is above {self._revision}")
+        found = self._buckets.get(bucket)
+        if found is None:
+            if at is not None and at < self._compacted:
+                raise CompactedError(self._compacted)
+            return [], 0
+        return found.page(prefix, after, limit, self._revision if at is None else at)
+
     def by_field(self, bucket: str, field: str, value: str) -> Sequence[Record]:
         found = self._buckets.get(bucket)
         return found.by_field(field, value) if found is not None else []

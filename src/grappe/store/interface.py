@@ -124,6 +124,13 @@ class Store(Protocol):
         """
         ...
 
+    def page(
+        self, bucket: str, limit: int, prefix: str = "", *, after: str = "", at: int | None = None
+    ) -> tuple[Sequence[Record], int]:
+        """The first `limit` (at least one) of what `list` finds, and how many are left; it costs
+        what the page holds and what was written since `at`, not what the bucket holds."""
+        ...
+
     def by_field(self, bucket: str, field: str, value: str) -> Sequence[Record]:
         """Committed records of `bucket` whose `fields[field] == value`, in key order.
 

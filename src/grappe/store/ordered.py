@@ -64,18 +64,44 @@ class OrderedRecords:
             del self._keys[number], self._rows[number]
             del self._firsts[max(0, number - 1)]
 
-    def select(self, prefix: str, after: str) -> list[Record]:
-        """Records whose key starts with `prefix` and is above `after`, in key order."""
+    def select(self, prefix: str, after: str, limit: int = 0) -> list[Record]:
+        """Records whose key starts with `prefix` and is above `after`, in key order: all, or the
+        first `limit`."""
         found: list[Record] = []
-        if not prefix and not after:
+        if not prefix and not after and not limit:
             for rows in self._rows:
                 found += rows
             return found
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
+        end = _end(prefix)
         number = bisect_right(self._firsts, max(prefix, after))
         for keys, rows in zip(self._keys[number:], self._rows[number:], strict=True):
-            start = bisect_left(keys, prefix) if prefix > after else bisect_right(keys, after)
-            if end and keys and keys[-1] >= end:
-                return found + rows[start : bisect_left(keys, end, lo=start)]
-            found += rows[start:] if start else rows
+            start = _start(keys, prefix, after)
+            last = bool(end and keys and keys[-1] >= end)
+            stop = bisect_left(keys, end, lo=start) if last else len(keys)
+            if limit and stop - start >= limit - len(found):
+                return found + rows[start : start + limit - len(found)]
+            found += rows[start:stop] if start or last else rows
+            if last:
+                break
         return found
+
+    def count(self, prefix: str, after: str) -> int:
+        """How many records `select` finds without a limit."""
+        found = 0
+        end = _end(prefix)
+        number = bisect_right(self._firsts, max(prefix, after))
+        for keys in self._keys[number:]:
+            start = _start(keys, prefix, after)
+            if end and keys and keys[-1] >= end:
+                return found + bisect_left(keys, end, lo=start) - start
+            found += len(keys) - start
+        return found
+
+
+def _start(keys: list[str], prefix: str, after: str) -> int:
+    return bisect_left(keys, prefix) if prefix > after else bisect_right(keys, after)
+
+
+def _end(prefix: str) -> str:
+    """The first text above all that start with `prefix`; empty when all texts do."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""

@@ -7,6 +7,7 @@ class TestMine(StoreSuite):
 from __future__ import annotations
 
 import asyncio
+import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 
@@ -217,6 +218,34 @@ class StoreSuite(ABC):
         assert keys(store.list(PODS, at=store.revision)) == ["a/1", "b/3"]
         with pytest.raises(FutureRevisionError):
             store.list(PODS, at=store.revision + 1)
+
+    async def test_pages_add_up_to_the_list_they_are_of(self, store: Store) -> None:
+        numbers = random.Random(7)
+        revisions = [store.revision]
+        for step in range(200):
+            key = f"{numbers.choice('ab')}/{numbers.randrange(20)}"
+            live = store.get(PODS, key)
+            if live is not None and numbers.random() < 0.4:
+                await delete(store, key)
+            else:
+                await put(store, key, str(step))
+            revisions.append(store.revision)
+        for at in [None, *numbers.sample(revisions, 40)]:
+            for prefix in ("", "a/", "z/"):
+                for limit in (1, 3, 50):
+                    whole = list(store.list(PODS, prefix, at=at))
+                    found: list[Record] = []
+                    left = len(whole)
+                    while left:
+                        after = found[-1].key if found else ""
+                        page, left = store.page(PODS, limit, prefix, after=after, at=at)
+                        found += page
+                        assert len(page) == min(limit, len(page) + left)
+                        assert left == len(whole) - len(found)
+                    assert found == whole
+        with pytest.raises(FutureRevisionError):
+            store.page(PODS, 1, at=store.revision + 1)
+        assert store.page("nothing", 1) == ([], 0)
 
     async def test_list_at_a_forgotten_revision(self, short_memory: Store) -> None:
         for i in range(10):

@@ -124,7 +124,7 @@ def test_selector_objects() -> None:
 
 def test_field_selectors() -> None:
     selector = parse_field_selector("status.phase=Running,spec.nodeName!=a")
-    assert selector.requirements == [("status.phase", "=", "Running"), ("spec.nodeName", "!=", "a")]
+    assert selector.requirements == [("spec.nodeName", "!=", "a"), ("status.phase", "=", "Running")]
     assert selector.matches({"status.phase": "Running", "spec.nodeName": "b"})
     assert selector.matches({"status.phase": "Running"})
     assert not selector.matches({"status.phase": "Running", "spec.nodeName": "a"})
@@ -146,3 +146,33 @@ def test_bad_field_selectors() -> None:
         parse_field_selector("abc")
     with pytest.raises(ApiError, match="unescaped character in value: 61"):
         parse_field_selector("a=b=c")
+    with pytest.raises(ApiError, match="unescaped character in value: 61"):
+        parse_field_selector(r"a\=b=c")  # a field's name has no escapes
+
+
+def test_a_field_selector_of_nothing_selects_everything() -> None:
+    assert parse_field_selector("=,,!=").everything
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("!a=b", "found '=', expected: ',' or 'end of string'"),
+        ("a in(", "unable to parse requirement: found '', expected: ',', ')' or identifier"),
+        ("a in(b,!", "unable to parse requirement: found '!', expected: ',', or identifier"),
+        ("a in(b c", "unable to parse requirement: found 'c', expected: ',' or ')'"),
+        ("a,", "found '', expected: identifier after ','"),
+        (
+            "a<b",
+            "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' "
+            "operators, the value must be an integer",
+        ),
+        ("a=b=", "found '=', expected: ',' or 'end of string'"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("=", "found '=', expected: !, identifier, or 'end of string'"),
+    ],
+)
+def test_a_label_selector_is_refused_in_the_words_of_kubernetes(text: str, message: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        parse_label_selector(text)
+    assert (refused.value.code, refused.value.message) == (400, message)

@@ -21,8 +21,9 @@ def record(key: str, revision: int = 1) -> Record:
     st.lists(st.tuples(st.booleans(), KEYS), max_size=120),
     st.one_of(st.just(""), NAMESPACES.map("{}/".format), KEYS),
     st.one_of(st.just(""), KEYS),
+    st.integers(1, 12),
 )
-def test_answers_as_a_sorted_list_does(begun, changes, prefix, after):
+def test_answers_as_a_sorted_list_does(begun, changes, prefix, after, limit):
     with_small_chunks = ordered._CHUNK
     ordered._CHUNK = 3
     try:
@@ -38,9 +39,10 @@ def test_answers_as_a_sorted_list_does(begun, changes, prefix, after):
         in_order = [model[key] for key in sorted(model)]
         assert list(found) == in_order
         assert found.select("", "") == in_order
-        assert found.select(prefix, after) == [
-            r for r in in_order if r.key.startswith(prefix) and r.key > after
-        ]
+        wanted = [r for r in in_order if r.key.startswith(prefix) and r.key > after]
+        assert found.select(prefix, after) == wanted
+        assert found.select(prefix, after, limit) == wanted[:limit]
+        assert found.count(prefix, after) == len(wanted)
     finally:
         ordered._CHUNK = with_small_chunks
 

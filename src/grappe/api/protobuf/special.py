@@ -120,13 +120,24 @@ def _raw_json_bytes(value: Any) -> bytes:
     return delimited(b"\x0a", orjson.dumps(value))
 
 
+_SHORT = 40
+
+
+def _remembered(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """The same for the few short values that stand in many objects, quicker."""
+    known = lru_cache(maxsize=1024)(decode)
+    return lambda data: known(data) if len(data) <= _SHORT else decode(data)
+
+
 SPECIAL = {
-    "k8s.io.apimachinery.pkg.api.resource.Quantity": Special(_quantity, _quantity_bytes),
-    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": Special(
-        _int_or_string, _int_or_string_bytes
+    "k8s.io.apimachinery.pkg.api.resource.Quantity": Special(
+        _remembered(_quantity), _quantity_bytes
     ),
-    _META + "Time": Special(_time, _time_bytes),
-    _META + "MicroTime": Special(_micro_time, _micro_time_bytes),
+    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": Special(
+        _remembered(_int_or_string), _int_or_string_bytes
+    ),
+    _META + "Time": Special(_remembered(_time), _time_bytes),
+    _META + "MicroTime": Special(_remembered(_micro_time), _micro_time_bytes),
     _META + "FieldsV1": Special(_raw_json, _raw_json_bytes),
     _EXTENSIONS + "JSON": Special(_raw_json, _raw_json_bytes),
     RAW_EXTENSION: Special(_raw_json, _raw_json_bytes),

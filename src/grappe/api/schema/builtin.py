@@ -21,9 +21,9 @@ class BuiltinSchema:
     def __init__(self, root: Node) -> None:
         self.root = root
 
-    def decode(self, obj: Object) -> list[str]:
+    def decode(self, obj: Object, *, keep_empty: bool = False) -> list[str]:
         unknown: list[str] = []
-        decoder(self.root)(obj, unknown)
+        decoder(self.root, keep_empty)(obj, unknown)
         return unknown
 
     def default(self, obj: Object) -> None:

@@ -36,7 +36,7 @@ class CustomSchema:
         self._rules: Branch | None = None
         self._rules_sought = False
 
-    def decode(self, obj: Object) -> list[str]:
+    def decode(self, obj: Object, *, keep_empty: bool = False) -> list[str]:
         """Drop unknown fields. Only `metadata` is read as strictly as in a built-in kind; other
         wrong types are for `check`, which answers 422."""
         metadata = self.root.properties["metadata"]
@@ -46,7 +46,7 @@ class CustomSchema:
         unknown: list[str] = []
         if "metadata" in obj:
             try:
-                decoder(metadata)(obj["metadata"], unknown)
+                decoder(metadata, keep_empty)(obj["metadata"], unknown)
             except DecodingError as error:
                 raise DecodingError(
                     str(error).replace("ObjectMeta.", "ObjectMeta.metadata.")

@@ -1,8 +1,9 @@
 """Reading JSON as a built-in kind, the way Kubernetes' decoder does.
 
-One walk drops unknown fields and nulls, brings quantities and times to their canonical form, and
-finds values of the wrong type. Each node is compiled once, when first met, into a closure over a
-table of its fields; paths are put together only when there is something to report.
+One walk drops unknown fields, nulls, and lists and maps that mean nothing when empty; it brings
+quantities and times to their canonical form, and finds values of the wrong type. Each node is
+compiled once, when first met, into a closure over a table of its fields; paths are put together
+only when there is something to report.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from grappe.api.quantity import QuantityError, canonical
+from grappe.api.schema.emptiness import omits_empty
 from grappe.api.schema.interface import DecodingError
 from grappe.api.schema.node import Node, definition_node
 
@@ -41,24 +43,26 @@ class _MismatchError(DecodingError):
         return f"json: cannot unmarshal {found} into Go struct field {place} of type {self.go_type}"
 
 
-def decoder(node: Node) -> Decoder:
-    """The compiled decoder of `node`."""
-    found: Decoder | None = node.compiled.get("decode")
+def decoder(node: Node, keep_empty: bool = False) -> Decoder:
+    """The compiled decoder of `node`; one that `keep_empty` leaves empty lists and maps alone."""
+    name = "decode whole" if keep_empty else "decode"
+    found: Decoder | None = node.compiled.get(name)
     if found is None:
-        found = node.compiled["decode"] = _compile(node)
+        found = node.compiled[name] = _compile(node, keep_empty)
     return found
 
 
-def _compile(node: Node) -> Decoder:
+def _compile(node: Node, keep_empty: bool) -> Decoder:
     if "x-grappe-or" in node.raw:
-        return _alternative_decoder(node)
+        return _alternative_decoder(node, keep_empty)
     special = _FORMATS.get(node.format)
     if special is not None and node.type in ("string", "any"):
         return special
     if node.type == "object":
-        return _map_decoder(node) if node.values is not None else _struct_decoder(node)
+        made = _struct_decoder if node.values is None else _map_decoder
+        return made(node, keep_empty)
     if node.type == "array":
-        return _list_decoder(node)
+        return _list_decoder(node, keep_empty)
     if node.type == "integer":
         return _integer_decoder(32 if node.format == "int32" else 64)
     return {
@@ -69,17 +73,18 @@ def _compile(node: Node) -> Decoder:
     }[node.type]
 
 
-def _struct_decoder(node: Node) -> Decoder:
+def _struct_decoder(node: Node, keep_empty: bool) -> Decoder:
     struct = node.definition.rpartition(".")[2] or node.raw.get("title", "")
     go_type = _go_type(node)
-    table: dict[str, tuple[type | None, Node, Decoder | None]] = {}
+    # The type of what needs no look, the schema, its decoder once made, whether empty is nothing.
+    table: dict[str, tuple[type | None, Node, Decoder | None, bool]] = {}
 
     def fill() -> None:
         for name, child in node.properties.items():
             plain = None
             if child.type in ("string", "boolean") and child.format not in _FORMATS:
                 plain = str if child.type == "string" else bool
-            table[name] = (plain, child, None)
+            table[name] = (plain, child, None, not keep_empty and omits_empty(node, name))
 
     def decode(value: Any, unknown: list[str]) -> Any:
         if value.__class__ is not dict:
@@ -98,8 +103,8 @@ def _struct_decoder(node: Node) -> Decoder:
             else:
                 run = entry[2]
                 if run is None:
-                    run = decoder(entry[1])
-                    table[key] = (entry[0], entry[1], run)
+                    run = decoder(entry[1], keep_empty)
+                    table[key] = (entry[0], entry[1], run, entry[3])
                 before = len(unknown)
                 try:
                     kept = run(inner, unknown)
@@ -111,7 +116,8 @@ def _struct_decoder(node: Node) -> Decoder:
                     value[key] = kept
                 if len(unknown) != before:
                     _prefix(unknown, before, key)
-                continue
+                if kept or not entry[3]:
+                    continue
             if dropped is None:
                 dropped = [key]
             else:
@@ -124,7 +130,7 @@ def _struct_decoder(node: Node) -> Decoder:
     return decode
 
 
-def _map_decoder(node: Node) -> Decoder:
+def _map_decoder(node: Node, keep_empty: bool) -> Decoder:
     child = node.values
     assert child is not None
     go_type = _go_type(node)
@@ -134,7 +140,7 @@ def _map_decoder(node: Node) -> Decoder:
     def decode(value: Any, unknown: list[str]) -> Any:
         if value.__class__ is not dict:
             raise _MismatchError(value, go_type)
-        run = decoder(child)
+        run = decoder(child, keep_empty)
         for key, inner in value.items():
             if plain_text and inner.__class__ is str:
                 continue
@@ -152,7 +158,7 @@ def _map_decoder(node: Node) -> Decoder:
     return decode
 
 
-def _list_decoder(node: Node) -> Decoder:
+def _list_decoder(node: Node, keep_empty: bool) -> Decoder:
     child = node.items
     go_type = _go_type(node)
     plain_text = child.type == "string" and child.format not in _FORMATS
@@ -161,7 +167,7 @@ def _list_decoder(node: Node) -> Decoder:
     def decode(value: Any, unknown: list[str]) -> Any:
         if value.__class__ is not list:
             raise _MismatchError(value, go_type)
-        run = decoder(child)
+        run = decoder(child, keep_empty)
         for index, inner in enumerate(value):
             if plain_text and inner.__class__ is str:
                 continue
@@ -179,7 +185,7 @@ def _list_decoder(node: Node) -> Decoder:
     return decode
 
 
-def _alternative_decoder(node: Node) -> Decoder:
+def _alternative_decoder(node: Node, keep_empty: bool) -> Decoder:
     """A JSON schema, or what may stand in its place: a boolean, an array of schemas, or an array
     of strings (the `JSONSchemaPropsOr…` types of a CustomResourceDefinition)."""
     schema = definition_node(node.raw["x-grappe-schema"])
@@ -188,14 +194,14 @@ def _alternative_decoder(node: Node) -> Decoder:
 
     def decode(value: Any, unknown: list[str]) -> Any:
         if value.__class__ is dict:
-            return decoder(schema)(value, unknown)
+            return decoder(schema, keep_empty)(value, unknown)
         if other == "boolean" and value.__class__ is bool:
             return value
         if value.__class__ is list and other != "boolean":
             for index, inner in enumerate(value):
                 before = len(unknown)
                 if other == "array":
-                    decoder(schema)(inner, unknown)
+                    decoder(schema, keep_empty)(inner, unknown)
                 else:
                     _string(inner, unknown)
                 if len(unknown) != before:

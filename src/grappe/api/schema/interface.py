@@ -24,9 +24,10 @@ class Schema(Protocol):
         """The schema of the whole object; walk it with `child` and `items`."""
         ...
 
-    def decode(self, obj: Object) -> list[str]:
+    def decode(self, obj: Object, *, keep_empty: bool = False) -> list[str]:
         """Read `obj` as its kind, in place: unknown fields are dropped and their paths returned,
-        values brought to their canonical form (built-in kinds: quantities, times, nulls).
+        values brought to their canonical form (built-in kinds: quantities, times, nulls, and lists
+        and maps that mean nothing when empty, unless `keep_empty`: whoever applies owns them).
 
         Raises DecodingError when a built-in kind's field has the wrong type.
         """

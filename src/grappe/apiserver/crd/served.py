@@ -34,8 +34,8 @@ class DeferredSchema:
     def root(self) -> Node:
         return self._schema.root
 
-    def decode(self, obj: Object) -> list[str]:
-        return self._schema.decode(obj)
+    def decode(self, obj: Object, *, keep_empty: bool = False) -> list[str]:
+        return self._schema.decode(obj, keep_empty=keep_empty)
 
     def default(self, obj: Object) -> None:
         self._schema.default(obj)

@@ -8,6 +8,7 @@ from ssl import SSLContext
 from typing import Protocol
 
 from grappe.api import Object
+from grappe.api.errors import not_acceptable
 from grappe.apiserver.http.messages import Request, User
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.interface import Admission, RequestInfo, ServedResource
@@ -63,11 +64,33 @@ class Call:
     @property
     def form(self) -> Form:
         """The form of the answer; ApiError 406, which must come before anything is written."""
-        return negotiate(self.request.headers.get("accept", ""), self.served.custom)
+        form = negotiate(self.request.headers.get("accept", ""), self.served.custom)
+        if form.shape:
+            self._refuse_wrong_number(form)
+        return form
+
+    def _refuse_wrong_number(self, form: Form) -> None:
+        """One object has no list's form, a list not that of one."""
+        many = self.info.verb in ("list", "deletecollection")
+        if form.shape == ("PartialObjectMetadata" if many else "PartialObjectMetadataList"):
+            what = "a list" if many else "not a list"
+            raise not_acceptable(
+                f"you requested {form.shape}, but the requested object is {what} "
+                f"({go_type(self.served, many)})"
+            )
 
     @property
     def key(self) -> str:
         return key_of(self.served, self.info.namespace, self.info.name)
+
+
+def go_type(served: ServedResource, many: bool) -> str:
+    """What Kubernetes' messages call an object, or a list of them."""
+    resource = served.resource
+    if served.custom:
+        return "*unstructured.UnstructuredList" if many else "*unstructured.Unstructured"
+    package = resource.group.partition(".")[0] or "core"
+    return f"*{package}.{resource.kind}{'List' if many else ''}"
 
 
 def key_of(served: ServedResource, namespace: str, name: str) -> str:

@@ -57,3 +57,12 @@ async def until_committed(store: Store, bucket: str, record: Record) -> None:
         if newest is None or newest.revision != record.revision:
             raise RevisionMismatchError(newest)
         await asyncio.sleep(0)  # a commit is a few turns of the loop away
+
+
+async def until_settled(store: Store, bucket: str, key: str) -> None:
+    """Return once no write of the key is pending. A client that lost against one reads again at
+    once when it is told so: it must not find what it found before."""
+    while True:
+        if store.latest(bucket, key) is store.get(bucket, key):
+            return
+        await asyncio.sleep(0)  # a commit is a few turns of the loop away

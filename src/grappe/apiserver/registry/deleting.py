@@ -28,14 +28,14 @@ from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.answers import answer_bytes, answer_object, success
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode, draft
-from grappe.apiserver.registry.committing import commit, until_committed
+from grappe.apiserver.registry.committing import commit, until_committed, until_settled
 from grappe.apiserver.registry.decoding import read_body
 from grappe.apiserver.registry.filtering import parse_filter
 from grappe.apiserver.registry.parameters import dry_run, list_options, number
 from grappe.apiserver.registry.representation import many, represent
 from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
 from grappe.apiserver.registry.versions import all_shown, shown, to_storage
-from grappe.apiserver.registry.writing import admission_request
+from grappe.apiserver.registry.writing import LOST, admission_request
 from grappe.base.clock import parse_rfc3339, rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
@@ -159,15 +159,20 @@ async def delete_object(
 ) -> tuple[bool, Record, Object]:
     """Delete or mark one object. Whether it is gone, its last record, and what it was before."""
     resource = call.served.resource
-    for _ in range(_ATTEMPTS):
-        live = backend.store.latest(call.served.bucket, key)
-        if live is None:
-            raise not_found(resource.plural, name, resource.group)
-        try:
-            return await _delete_once(backend, call, live, name, options)
-        except RevisionMismatchError:
-            continue
-    raise conflict(resource.plural, name, OBJECT_MODIFIED, resource.group)
+    try:
+        for _ in range(_ATTEMPTS):
+            live = backend.store.latest(call.served.bucket, key)
+            if live is None:
+                raise not_found(resource.plural, name, resource.group)
+            try:
+                return await _delete_once(backend, call, live, name, options)
+            except RevisionMismatchError:
+                continue
+        raise conflict(resource.plural, name, OBJECT_MODIFIED, resource.group)
+    except ApiError as error:
+        if error.code in LOST:
+            await until_settled(backend.store, call.served.bucket, key)
+        raise
 
 
 async def _delete_once(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grappe.api.errors import bad_request
-from grappe.api.fields import selectable_fields
+from grappe.api.fields import selectable_fields, stored_field, unsupported_field
 from grappe.api.selectors import (
     FieldSelector,
     LabelSelector,
@@ -17,8 +17,6 @@ from grappe.apiserver.registry.codec import decode, selector_fields
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.parameters import ListOptions
 from grappe.store.interface import Record
-
-_METADATA = ("metadata.name", "metadata.namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def parse_filter(served: ServedResource, namespace: str, options: ListOptions) -
     labels = parse_label_selector(options.label_selector) if options.label_selector else None
     fields = parse_field_selector(options.field_selector) if options.field_selector else None
     if fields is not None:
-        _check_fields(served, fields)
+        fields = _known_fields(served, fields)
     return Filter(
         served,
         f"{namespace}/" if served.resource.namespaced and namespace else "",
@@ -86,12 +84,21 @@ def parse_filter(served: ServedResource, namespace: str, options: ListOptions) -
     )
 
 
-def _check_fields(served: ServedResource, fields: FieldSelector) -> None:
-    known = (
-        {path.removeprefix(".") for path in served.selectable_fields}
-        if served.custom
-        else selectable_fields(served.resource)
-    )
+def _known_fields(served: ServedResource, fields: FieldSelector) -> FieldSelector:
+    """The selector by the names the kind's fields have here; ApiError 400 for a field it has
+    not."""
+    resource = served.resource
+    if served.custom:
+        own = {path.removeprefix(".") for path in served.selectable_fields}
+        own |= {"metadata.name", "metadata.namespace"} if resource.namespaced else {"metadata.name"}
+        for field, _, _ in fields.requirements:
+            if field not in own:
+                raise bad_request(f"field label not supported: {field}")
+        return fields
+    known = selectable_fields(resource)
     for field, _, _ in fields.requirements:
-        if field not in known and field not in _METADATA:
-            raise bad_request(f"field label not supported: {field}")
+        if field not in known:
+            raise bad_request(unsupported_field(resource, field))
+    return FieldSelector(
+        [(stored_field(resource, name), how, value) for name, how, value in fields.requirements]
+    )

@@ -14,7 +14,7 @@ from grappe.api.errors import ApiError, not_acceptable
 from grappe.api.protobuf.decode import CONTENT_TYPE as PROTOBUF
 from grappe.apiserver.http.accept import Accepted, accepted
 
-Shape = Literal["", "Table", "PartialObjectMetadata"]
+Shape = Literal["", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"]
 Media = Literal["json", "yaml", "protobuf"]
 MEDIA_TYPES: dict[Media, str] = {
     "json": "application/json",
@@ -29,7 +29,7 @@ _STREAMED = f"application/json;stream=watch, {PROTOBUF};stream=watch"
 _SHAPES: dict[str, Shape] = {
     "Table": "Table",
     "PartialObjectMetadata": "PartialObjectMetadata",
-    "PartialObjectMetadataList": "PartialObjectMetadata",
+    "PartialObjectMetadataList": "PartialObjectMetadataList",
 }
 _CONVERSION = ("as", "g", "v")
 

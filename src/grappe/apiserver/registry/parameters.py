@@ -5,13 +5,14 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-par
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from grappe.api import Object
-from grappe.api.causes import not_supported, shown
+from grappe.api.causes import not_supported, quote, shown
 from grappe.api.errors import ApiError, Cause, bad_request, invalid
 from grappe.api.validation.metadata import field_manager
 from grappe.apiserver.registry.routing import flag
@@ -31,18 +32,23 @@ class WriteOptions:
     force: bool = False
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
 def number(query: Mapping[str, str], name: str) -> int | None:
-    """An integer parameter; ApiError 400 when it is none."""
+    """An integer parameter; ApiError 400 when it is none, or does not fit into 64 bits."""
     text = query.get(name)
     if not text:
         return None
-    try:
-        found = int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-    if found.bit_length() > 63:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    if not _INTEGER.fullmatch(text):
+        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+    if len(text) > _DIGITS or not -(2**63) <= (found := int(text)) < 2**63:
+        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
     return found
+
+
+_DIGITS = 20
+"""Characters of the longest 64-bit integer, signed or not; no longer text is read as one."""
 
 
 def dry_run(values: str | list[str] | None, kind: str) -> bool:
@@ -119,7 +125,7 @@ class ListOptions:
 
 def list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     """Options of a list or watch; ApiError 400 or 422 as Kubernetes answers them."""
-    if not query:
+    if not query and not watch:
         return ListOptions()
     found = ListOptions(
         label_selector=query.get("labelSelector", ""),
@@ -135,6 +141,9 @@ def list_options(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     causes = _watch_problems(found) if watch else _list_problems(found)
     if causes:
         raise invalid("ListOptions", "", causes, _META)
+    if watch and found.initial_events is None and found.resource_version in ("", "0"):
+        # Such a watch has always begun with the state; a bookmark tells where that ends.
+        return replace(found, initial_events=True, match="NotOlderThan")
     return found
 
 
@@ -143,62 +152,66 @@ def _forbidden(field: str, why: str) -> Cause:
 
 
 _MATCHES = ("Exact", "NotOlderThan")
-_FORBIDDEN_IN_LIST = "sendInitialEvents is forbidden for list"
 
 
-def _match_unsupported(match: str) -> Cause:
-    supported = ", ".join(f'"{m}"' for m in ("Exact", "NotOlderThan", ""))
-    message = f'Unsupported value: "{match}": supported values: {supported}'
+def _match_unsupported(match: str, supported: Sequence[str]) -> Cause:
+    listed = ", ".join(f'"{m}"' for m in supported)
+    message = f'Unsupported value: "{match}": supported values: {listed}'
     return Cause("resourceVersionMatch", "FieldValueNotSupported", message)
+
+
+def _match_forbidden(why: str) -> Cause:
+    return _forbidden("resourceVersionMatch", f"resourceVersionMatch {why}")
 
 
 def _list_problems(options: ListOptions) -> list[Cause]:
     causes = []
-    if options.initial_events is not None:
-        causes.append(_forbidden("sendInitialEvents", _FORBIDDEN_IN_LIST))
     if options.match:
-        field = "resourceVersionMatch"
-        if options.continue_token:
-            causes.append(
-                _forbidden(field, "resourceVersionMatch is forbidden when continue is provided")
-            )
         if not options.resource_version:
-            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-            causes.append(_forbidden(field, why))
+            causes.append(_match_forbidden("is forbidden unless resourceVersion is provided"))
+        if options.continue_token:
+            causes.append(_match_forbidden("is forbidden when continue is provided"))
         if options.match not in _MATCHES:
-            causes.append(_match_unsupported(options.match))
-        elif options.match == "Exact" and options.resource_version == "0":
-            why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-            causes.append(_forbidden(field, why))
+            causes.append(_match_unsupported(options.match, (*_MATCHES, "")))
+        if options.match == "Exact" and options.resource_version == "0":
+            causes.append(_match_forbidden('"exact" is forbidden for resourceVersion "0"'))
+    if options.initial_events is not None:
+        causes.append(_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     return causes
 
 
 def _watch_problems(options: ListOptions) -> list[Cause]:
-    if options.initial_events is None:
-        if options.match:
-            why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            return [_forbidden("resourceVersionMatch", why)]
-        return []
-    if options.match != "NotOlderThan":
-        why = (
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            if not options.match
-            else f'resourceVersionMatch must be NotOlderThan, not "{options.match}"'
-        )
-        return [_forbidden("resourceVersionMatch", why)]
-    if options.continue_token:
-        return [_forbidden("continue", "sendInitialEvents is forbidden with continue")]
-    return []
+    causes = []
+    if options.initial_events is not None and options.match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        causes.append(_forbidden("resourceVersionMatch", why))
+    if options.match:
+        if options.initial_events is None:
+            causes.append(
+                _match_forbidden("is forbidden for watch unless sendInitialEvents is provided")
+            )
+        if options.match != "NotOlderThan":
+            causes.append(_match_unsupported(options.match, ("NotOlderThan",)))
+        if options.continue_token:
+            causes.append(_match_forbidden("is forbidden when continue is provided"))
+    return causes
 
 
-def revision(text: str, parameter: str = "resourceVersion") -> int | None:
-    """A resource version given by the client, None when unset; ApiError 400 when it is no
-    number."""
+def revision(text: str) -> int | None:
+    """A resource version given by the client, None when unset; ApiError 400 when it is none."""
     if not text:
         return None
+    why = ""
     if not text.isascii() or not text.isdigit():
-        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise bad_request(f"{parameter}: {message}")
+        why = "invalid syntax"
+    elif len(text) > _DIGITS or int(text) >= 2**64:
+        why = "value out of range"
+    if why:
+        shown = quote(text)
+        raise bad_request(
+            f"invalid resource version: resourceVersion: Invalid value: {shown}: "
+            f"strconv.ParseUint: parsing {shown}: {why}"
+        )
     return int(text)
 
 

@@ -176,7 +176,7 @@ def represent(
     served: ServedResource, form: Form, clock: Clock, include_object: str = ""
 ) -> Representation:
     """The representation a client asked for; `include_object` is that parameter of a Table
-    (None, Metadata or Object), `clock` is what ages are told by."""
+    (None, Metadata or Object; ApiError 400), `clock` is what ages are told by."""
     if form.media == "protobuf":
         from grappe.apiserver.registry import protobuf_representation as protobuf
 
@@ -185,6 +185,6 @@ def represent(
         from grappe.apiserver.registry.table import Tabular
 
         return Tabular(served, form.version, include_object, clock)
-    if form.shape == "PartialObjectMetadata":
+    if form.shape:
         return MetadataOnly(form.version)
     return Plain(served)

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 import orjson
 
 from grappe.api import Object
+from grappe.api.errors import bad_request
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.printing import cells_of, columns_of
 from grappe.apiserver.registry.representation import Json, bookmark_metadata
 from grappe.base.clock import Clock
 from grappe.store.interface import Record
+
+_INCLUDED = ("", "None", "Metadata", "Object")
 
 
 class Tabular(Json):
@@ -30,6 +33,11 @@ class Tabular(Json):
     ) -> None:
         self._served = served
         self._api_version = f"meta.k8s.io/{version}"
+        if include_object not in _INCLUDED:
+            raise bad_request(
+                "Unable to convert to Table as requested: includeObject: Invalid value: "
+                f"\"{include_object}\": must be 'Metadata', 'Object', 'None', or empty"
+            )
         self._include = include_object or "Metadata"
         self._clock = clock
 

@@ -16,6 +16,7 @@ from grappe.api.apply.managers import decode as readable
 from grappe.api.defaults import apply_defaults
 from grappe.api.errors import (
     OBJECT_MODIFIED,
+    ApiError,
     Cause,
     already_exists,
     conflict,
@@ -29,7 +30,7 @@ from grappe.api.warnings import warnings_of
 from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft
-from grappe.apiserver.registry.committing import commit, until_committed
+from grappe.apiserver.registry.committing import commit, until_committed, until_settled
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.strategies.base import Strategy
@@ -40,6 +41,8 @@ from grappe.store.interface import Record, RevisionMismatchError
 
 _NAME_ATTEMPTS = 8
 _CONFLICT_ATTEMPTS = 5
+LOST = (404, 409)
+"""What a write is refused with when another was quicker: told once that other is on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ async def _insert(
     name = obj["metadata"]["name"]
     key = key_of(served, call.info.namespace, name)
     if backend.store.latest(served.bucket, key) is not None:
+        await until_settled(backend.store, served.bucket, key)
+    if backend.store.latest(served.bucket, key) is not None:
         refused = name_not_generated if obj["metadata"].get("generateName") else already_exists
         raise refused(served.resource.plural, name, served.resource.group)
     reservation = strategy.reserve(obj, None)
@@ -208,18 +213,23 @@ async def update_object(
     the resource version it was made from.
     """
     served, resource = call.served, call.served.resource
-    for _ in range(_CONFLICT_ATTEMPTS):
-        live = backend.store.latest(served.bucket, call.key)
-        if live is None:
-            raise not_found(resource.plural, call.info.name, resource.group)
-        try:
-            return await _update_once(
-                backend, call, change, options, subresource, live, applied=applied
-            )
-        except RevisionMismatchError:
-            if not retry:
-                break
-    raise conflict(resource.plural, call.info.name, OBJECT_MODIFIED, resource.group)
+    try:
+        for _ in range(_CONFLICT_ATTEMPTS):
+            live = backend.store.latest(served.bucket, call.key)
+            if live is None:
+                raise not_found(resource.plural, call.info.name, resource.group)
+            try:
+                return await _update_once(
+                    backend, call, change, options, subresource, live, applied=applied
+                )
+            except RevisionMismatchError:
+                if not retry:
+                    break
+        raise conflict(resource.plural, call.info.name, OBJECT_MODIFIED, resource.group)
+    except ApiError as error:
+        if error.code in LOST:
+            await until_settled(backend.store, served.bucket, call.key)
+        raise
 
 
 async def _update_once(

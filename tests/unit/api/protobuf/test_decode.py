@@ -96,6 +96,42 @@ def test_secrets_are_base64_and_negative_numbers_survive() -> None:
     assert decoded["value"] == -5
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (part(1, "k") + part(2, "v"), {"k": "v"}),
+        (part(2, "v") + part(1, "k"), {"k": "v"}),
+        (part(1, "k"), {"k": ""}),
+        (part(2, "v"), {"": "v"}),
+        (b"", {"": ""}),
+        (part(1, "k") + part(2, "v") + part(2, "w"), {"k": "w"}),
+        (part(1, "k" * 200) + part(2, "v" * 300), {"k" * 200: "v" * 300}),
+        (part(1, "k") + part(2, "v" * 127) + number(3, 1), {"k": "v" * 127}),
+    ],
+    ids=["both", "turned", "no value", "no key", "nothing", "twice", "long", "more"],
+)
+def test_entries_of_a_map(entry: bytes, expected: dict[str, str]) -> None:
+    decoded = protobuf.decode(body("v1", "ConfigMap", part(2, entry)))
+    assert decoded["data"] == expected
+
+
+def test_lists_of_numbers_may_be_packed() -> None:
+    groups = number(4, 5) + part(4, varint(6) + varint(700)) + number(4, 7)
+    pod = part(2, part(14, groups))
+    decoded = protobuf.decode(body("v1", "Pod", pod))
+    assert decoded["spec"]["securityContext"]["supplementalGroups"] == [5, 6, 700, 7]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [number(2, 1), part(2, part(5, "x")), part(2, part(1, number(2, 3)))],
+    ids=["a number for a message", "text for a number", "a number for a message in a list"],
+)
+def test_a_field_of_another_type_is_a_bad_request(raw: bytes) -> None:
+    with pytest.raises(ApiError, match=r"damaged: wire type \d does not fit field"):
+        protobuf.decode(body("v1", "Pod", raw))
+
+
 def test_request_options_belong_to_every_group() -> None:
     decoded = protobuf.decode(body("apps/v1", "DeleteOptions", number(1, 0) + part(4, "Orphan")))
     assert decoded["gracePeriodSeconds"] == 0

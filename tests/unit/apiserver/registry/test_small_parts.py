@@ -68,7 +68,7 @@ def test_what_is_no_simple_path_is_refused(path: str) -> None:
         ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", PLAIN),
         (
             "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
-            Form("PartialObjectMetadata"),
+            Form("PartialObjectMetadataList"),
         ),
         ("application/json;stream=watch", PLAIN),
     ],

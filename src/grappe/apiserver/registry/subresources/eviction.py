@@ -15,7 +15,7 @@ from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode, draft
-from grappe.apiserver.registry.committing import commit
+from grappe.apiserver.registry.committing import commit, until_settled
 from grappe.apiserver.registry.deleting import DeleteOptions, delete_object, options_from
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.subresources.bodies import admit_body, read_kind
@@ -42,6 +42,7 @@ async def evict(backend: Backend, call: Call) -> Response:
     options = options_from(raw, call.info.query)
     live = backend.store.latest(call.served.bucket, call.key)
     if live is None:
+        await until_settled(backend.store, call.served.bucket, call.key)
         raise not_found(call.served.resource.plural, call.info.name)
     await admit_body(backend, call, eviction, options.dry_run)
     pod = decode(call.served, live)

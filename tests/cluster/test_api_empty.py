@@ -1,0 +1,75 @@
+"""Empty lists and maps of built-in kinds are not stored, however they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import CONFIG_MAPS, DEPLOYMENTS, ask, config_map, deployment
+
+APPLY = {"content-type": "application/apply-patch+yaml"}
+MERGE = {"content-type": "application/merge-patch+json"}
+JSON_PATCH = {"content-type": "application/json-patch+json"}
+PATH = f"{CONFIG_MAPS}/a"
+
+
+def owned(obj: dict[str, Any], manager: str) -> Any:
+    entries = obj["metadata"]["managedFields"]
+    return next(entry["fieldsV1"] for entry in entries if entry["manager"] == manager)
+
+
+async def test_what_is_created_or_updated_empty(cluster: TestCluster) -> None:
+    made = await ask(cluster, "POST", CONFIG_MAPS, config_map("a", {}, labels={}))
+    assert made.status == 201
+    assert not {"data", "labels"} & {*made.body, *made.body["metadata"]}
+    await ask(cluster, "PUT", PATH, config_map("a", {"k": "v"}))
+    emptied = await ask(cluster, "PUT", PATH, config_map("a", {}))
+    assert "data" not in emptied.body
+    again = await ask(cluster, "PUT", PATH, {**config_map("a"), "binaryData": {}})
+    assert again.body["metadata"]["resourceVersion"] == emptied.body["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "headers"),
+    [
+        ({"data": {"k": None}}, MERGE),
+        ([{"op": "remove", "path": "/data/k"}], JSON_PATCH),
+        ([{"op": "replace", "path": "/data", "value": {}}], JSON_PATCH),
+    ],
+    ids=["merge", "last key removed", "replaced"],
+)
+async def test_what_a_patch_empties(cluster: TestCluster, patch: Any, headers: Any) -> None:
+    await ask(cluster, "POST", CONFIG_MAPS, config_map("a", {"k": "v"}))
+    reply = await ask(cluster, "PATCH", PATH, patch, headers)
+    assert reply.status == 200
+    assert "data" not in reply.body
+
+
+async def test_who_applies_something_empty_owns_it(cluster: TestCluster) -> None:
+    made = deployment("d")
+    spec = made["spec"]["template"]["spec"]
+    spec |= {"tolerations": [{"key": "a", "operator": "Exists"}]}
+    spec |= {"volumes": [{"name": "v", "emptyDir": {}}]}
+    path = f"{DEPLOYMENTS}/d"
+    await ask(cluster, "PATCH", path, made, APPLY, fieldManager="theirs")
+    mine = {**made, "spec": {"template": {"spec": {"tolerations": []}}}}
+    refused = await ask(cluster, "PATCH", path, mine, APPLY, fieldManager="mine")
+    assert refused.status == 409
+    taken = await ask(cluster, "PATCH", path, mine, APPLY, fieldManager="mine", force="true")
+    found = taken.body["spec"]["template"]["spec"]
+    assert "tolerations" not in found
+    assert found["volumes"] == [{"name": "v", "emptyDir": {}}]
+    tolerations = {"f:spec": {"f:template": {"f:spec": {"f:tolerations": {}}}}}
+    assert owned(taken.body, "mine") == tolerations
+
+
+async def test_applying_something_empty_again_changes_nothing(cluster: TestCluster) -> None:
+    mine = config_map("a", {})
+    applied = await ask(cluster, "PATCH", PATH, mine, APPLY, fieldManager="mine")
+    assert (applied.status, "data" in applied.body) == (201, False)
+    assert owned(applied.body, "mine") == {"f:data": {}}
+    version = applied.body["metadata"]["resourceVersion"]
+    applied = await ask(cluster, "PATCH", PATH, mine, APPLY, fieldManager="mine")
+    assert applied.body["metadata"]["resourceVersion"] == version
