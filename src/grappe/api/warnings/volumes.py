@@ -35,7 +35,8 @@ def volumes(found: list[Object], at: str) -> Iterator[str]:
         for source in volume:
             if source in GONE and volume[source] is not None:
                 yield f"{at}[{i}].{SPELLED.get(source, source)}: {GONE[source]}"
-        if claim := (volume.get("ephemeral") or {}).get("volumeClaimTemplate"):
+        ephemeral = volume.get("ephemeral")
+        if ephemeral and (claim := ephemeral.get("volumeClaimTemplate")):
             place = f"{at}[{i}].ephemeral.volumeClaimTemplate.spec"
             yield from claim_spec(claim.get("spec") or {}, place)
     for volume in found:
@@ -53,8 +54,7 @@ def claim_spec(spec: Object, at: str) -> Iterator[str]:
 def _overlaps(volume: Object) -> Iterator[str]:
     """Files of one volume with the same path, or one within the other."""
     for field, kind, key in _LISTING:
-        source = volume.get(field)
-        if source and len(paths := _paths(source)) > 1 and _overlapping(paths):
+        if (source := volume.get(field)) and _overlapping(paths := _paths(source)):
             of = f"{kind} {quote(source.get(key) or '')}" if key else kind
             yield from _clashes(paths, f"volume {quote(volume['name'])} ({of})")
     if (projected := volume.get("projected")) is not None:
@@ -83,13 +83,11 @@ def _projected_overlaps(sources: Iterable[Object], name: str) -> Iterator[str]:
 
 
 def _projected(source: Object) -> list[str]:
-    """The paths that a projected source writes by name."""
-    for field in ("serviceAccountToken", "clusterTrustBundle"):
-        if found := source.get(field):
-            return [(found.get("path") or "").rstrip("/")]
-    for field in ("configMap", "downwardAPI", "secret"):
-        if found := source.get(field):
-            return _paths(found)
+    """The paths that a projected source, which is of one kind, writes by name."""
+    for found in source.values():
+        if items := found.get("items"):
+            return [(item.get("path") or "").rstrip("/") for item in items]
+        return [found["path"].rstrip("/")] if found.get("path") else []
     return []
 
 

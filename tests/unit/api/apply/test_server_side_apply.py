@@ -4,13 +4,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grappe.api import Object
 from grappe.api.apply import apply, track_update
 from grappe.api.errors import ApiError
-from grappe.api.schema import Schema, builtin_schema, crd_schema
+from grappe.api.schema import DecodingError, Schema, builtin_schema, crd_schema
 
 T1, T2 = "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"
 DEPLOYMENT = builtin_schema("apps/v1", "Deployment")
@@ -424,3 +424,29 @@ def test_what_was_there_before_anything_was_owned_is_not_taken_by_accident() -> 
         "a": {"f:data": {"f:x": {}}},
         "before-first-apply": {"f:data": {".": {}, "f:y": {}}},
     }
+
+
+NAMES = ["spec", "template", "containers", "name", "ports", "env", "metadata", "labels", "x"]
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["a", "b", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def read(spec: Any) -> Object:
+    """As the server reads what clients send; DecodingError for what it refuses."""
+    found: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": spec}
+    DEPLOYMENT.decode(found)
+    return found
+
+
+@given(json_values, json_values, json_values)
+@settings(deadline=None)
+def test_whatever_can_be_read_is_applied_or_refused(live: Any, first: Any, second: Any) -> None:
+    with contextlib.suppress(ApiError, DecodingError):
+        once = applied(read(live), read(first), "one")
+        applied(once, read(second), "two", force=True)
+        applied(once, read(second), "one", now=T2)
