@@ -14,7 +14,7 @@ from grappe.api import Object
 from grappe.api.errors import bad_request
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.printing import cells_of, columns_of
+from grappe.apiserver.registry.printing import cells_of, columns_of, row_conditions_of
 from grappe.apiserver.registry.representation import Json, bookmark_metadata
 from grappe.base.clock import Clock
 from grappe.store.interface import Record
@@ -43,6 +43,8 @@ class Tabular(Json):
 
     def _row(self, obj: Object) -> Object:
         row: Object = {"cells": cells_of(self._served, obj, self._clock.now())}
+        if conditions := row_conditions_of(self._served, obj):
+            row["conditions"] = conditions
         if self._include == "Object":
             row["object"] = obj
         elif self._include == "Metadata":
