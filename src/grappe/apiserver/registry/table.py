@@ -7,6 +7,7 @@ its definition.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -20,6 +21,8 @@ from grappe.base.clock import Clock
 from grappe.store.interface import Record
 
 _INCLUDED = ("", "None", "Metadata", "Object")
+_ZERO: dict[str, Any] = {"integer": 0, "number": 0, "boolean": False, "date": None}
+"""The cells of a bookmark, which is about no object, by their columns' types."""
 
 
 class Tabular(Json):
@@ -81,10 +84,14 @@ class Tabular(Json):
         return self._line(kind, self.one(record))
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
-        obj = {
-            "kind": self._served.resource.kind,
-            "apiVersion": self._served.resource.api_version,
-            "metadata": bookmark_metadata(revision, initial_end),
-        }
-        metadata = {"resourceVersion": str(revision)}
-        return self._line("BOOKMARK", self._table(obj, metadata))
+        resource = self._served.resource
+        whole = self._include == "Object"
+        head = self._head({"resourceVersion": str(revision)})
+        row: Object = {"cells": [_ZERO.get(c["type"], "") for c in head["columnDefinitions"]]}
+        if self._include != "None" or initial_end:
+            row["object"] = {
+                "kind": resource.kind if whole else "PartialObjectMetadata",
+                "apiVersion": resource.api_version if whole else self._api_version,
+                "metadata": bookmark_metadata(revision, initial_end),
+            }
+        return self._line("BOOKMARK", orjson.dumps({**head, "rows": [row]}))
