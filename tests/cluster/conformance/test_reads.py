@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from grappe.api.resources import BUILTIN
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -339,3 +340,32 @@ async def test_which_state_a_list_shows(cluster: TestCluster) -> None:
             {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
         ]
         assert late.body["details"]["retryAfterSeconds"] == 1
+
+
+@pytest.mark.parametrize("include", ["", "None", "Object"])
+async def test_every_kind_is_watched_as_a_table_with_bookmarks(
+    cluster: TestCluster, include: str
+) -> None:
+    query = {"watch": "1", "allowWatchBookmarks": "1", "includeObject": include}
+    for resource in BUILTIN:
+        if "watch" not in resource.verbs:
+            continue
+        root = f"/apis/{resource.group}" if resource.group else "/api"
+        path = f"{root}/{resource.version}/{resource.plural}"
+        kinds = []
+        async with asyncio.timeout(10), aclosing(cluster.transport.stream(path, query, TABLE)) as s:  # type: ignore[type-var]
+            async for line in s:
+                event = orjson.loads(line)
+                kinds.append(event["type"])
+                table = event["object"]
+                (row,) = table["rows"]
+                assert table["kind"] == "Table"
+                assert len(row["cells"]) == len(table["columnDefinitions"])
+                if event["type"] == "BOOKMARK":
+                    break
+        assert set(kinds[:-1]) <= {"ADDED"}, path
+        assert row["object"]["kind"] == (
+            resource.kind if include == "Object" else "PartialObjectMetadata"
+        )
+        marked = row["object"]["metadata"]["annotations"]
+        assert marked == {"k8s.io/initial-events-end": "true"}, path

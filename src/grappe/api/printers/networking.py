@@ -112,9 +112,11 @@ def _network_policy(obj: Object, now: float) -> list[Any]:
 
 def _ip_address(obj: Object, now: float) -> list[Any]:
     parent = obj.get("spec", {}).get("parentRef") or {}
-    parts = (parent.get("group"), parent.get("resource"), parent.get("namespace"))
-    place = "/".join([p for p in parts if p] + [parent.get("name", "")])
-    return [obj["metadata"]["name"], place]
+    if not parent:
+        return [obj["metadata"]["name"], NONE]
+    resource = ".".join(p for p in (parent.get("resource"), parent.get("group")) if p).lower()
+    place = [resource, parent.get("namespace"), parent.get("name", "")]
+    return [obj["metadata"]["name"], "/".join(p for p in place if p)]
 
 
 def _service_cidr(obj: Object, now: float) -> list[Any]:

@@ -151,3 +151,14 @@ def _gates(spec: Object, status: Object) -> str:
 
 
 PRINTER = Printer(COLUMNS, cells)
+
+
+_ENDED = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+
+
+def row_conditions(pod: Object) -> list[Object]:
+    """Of a pod that has ended: how."""
+    phase = (pod.get("status") or {}).get("phase")
+    if phase not in _ENDED:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": _ENDED[phase]}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.printers import cluster, networking, pods, policy, storage, workloads
+from grappe.api.printers import cluster, devices, networking, pods, policy, storage, workloads
 from grappe.api.printers.column import NAME, Column, Printer
 from grappe.api.resources import Resource
 
@@ -18,6 +18,7 @@ _PRINTERS = {
     **workloads.PRINTERS,
     **networking.PRINTERS,
     **cluster.PRINTERS,
+    **devices.PRINTERS,
     **policy.PRINTERS,
     **storage.PRINTERS,
 }
@@ -35,3 +36,10 @@ def columns(resource: Resource) -> list[Object]:
 def cells(resource: Resource, obj: Object, now: float) -> list[Any]:
     """One row: a value for each of `columns`, `now` in seconds since the epoch."""
     return _printer(resource).cells(obj, now)
+
+
+def row_conditions(resource: Resource, obj: Object) -> list[Object]:
+    """The `TableRowCondition`s of a row: that a pod has ended."""
+    if resource.kind != "Pod" or resource.group:
+        return []
+    return pods.row_conditions(obj)

@@ -241,7 +241,7 @@ PRINTERS = {
         _daemon_set,
     ),
     ("apps", "ControllerRevision"): Printer(
-        (NAME, Column("Controller"), number("Revision"), AGE), _controller_revision
+        (NAME, Column("Controller"), Column("Revision"), AGE), _controller_revision
     ),
     ("batch", "Job"): Printer(
         (NAME, Column("Status"), Column("Completions"), Column("Duration"), AGE, *_SELECTED), _job

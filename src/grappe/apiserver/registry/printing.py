@@ -17,6 +17,11 @@ def columns_of(served: ServedResource) -> list[Object]:
     return column_definitions(served.columns)
 
 
+def row_conditions_of(served: ServedResource, obj: Object) -> list[Object]:
+    """What is said of a row besides its cells."""
+    return printers.row_conditions(served.resource, obj) if served.columns is None else []
+
+
 def cells_of(served: ServedResource, obj: Object, now: float) -> list[Any]:
     """One value for each column; `now` in seconds since the epoch."""
     if served.columns is None:

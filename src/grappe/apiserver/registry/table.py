@@ -7,6 +7,7 @@ its definition.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -14,12 +15,14 @@ from grappe.api import Object
 from grappe.api.errors import bad_request
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.printing import cells_of, columns_of
+from grappe.apiserver.registry.printing import cells_of, columns_of, row_conditions_of
 from grappe.apiserver.registry.representation import Json, bookmark_metadata
 from grappe.base.clock import Clock
 from grappe.store.interface import Record
 
 _INCLUDED = ("", "None", "Metadata", "Object")
+_ZERO: dict[str, Any] = {"integer": 0, "number": 0, "boolean": False, "date": None}
+"""The cells of a bookmark, which is about no object, by their columns' types."""
 
 
 class Tabular(Json):
@@ -43,6 +46,8 @@ class Tabular(Json):
 
     def _row(self, obj: Object) -> Object:
         row: Object = {"cells": cells_of(self._served, obj, self._clock.now())}
+        if conditions := row_conditions_of(self._served, obj):
+            row["conditions"] = conditions
         if self._include == "Object":
             row["object"] = obj
         elif self._include == "Metadata":
@@ -79,10 +84,14 @@ class Tabular(Json):
         return self._line(kind, self.one(record))
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
-        obj = {
-            "kind": self._served.resource.kind,
-            "apiVersion": self._served.resource.api_version,
-            "metadata": bookmark_metadata(revision, initial_end),
-        }
-        metadata = {"resourceVersion": str(revision)}
-        return self._line("BOOKMARK", self._table(obj, metadata))
+        resource = self._served.resource
+        whole = self._include == "Object"
+        head = self._head({"resourceVersion": str(revision)})
+        row: Object = {"cells": [_ZERO.get(c["type"], "") for c in head["columnDefinitions"]]}
+        if self._include != "None" or initial_end:
+            row["object"] = {
+                "kind": resource.kind if whole else "PartialObjectMetadata",
+                "apiVersion": resource.api_version if whole else self._api_version,
+                "metadata": bookmark_metadata(revision, initial_end),
+            }
+        return self._line("BOOKMARK", orjson.dumps({**head, "rows": [row]}))

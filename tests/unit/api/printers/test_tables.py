@@ -141,3 +141,39 @@ def test_endpoints_show_three_and_count_the_rest() -> None:
 @given(st.floats(min_value=-1, max_value=1e9))
 def test_durations_are_short(seconds: float) -> None:
     assert 1 < len(human_duration(seconds)) < 7
+
+
+def test_resource_claims_say_how_far_they_are() -> None:
+    def state(deleted: bool = False, **status: Any) -> Any:
+        meta = {**META, "deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else META
+        return row("resource.k8s.io/v1", "ResourceClaim", metadata=meta, status=status)["State"]
+
+    allocated = {"allocation": {"devices": {}}}
+    assert state() == "pending"
+    assert state(deleted=True) == "deleted"
+    assert state(**allocated) == "allocated"
+    assert state(**allocated, reservedFor=[{"name": "p"}]) == "allocated,reserved"
+    assert state(deleted=True, **allocated) == "deleted,allocated"
+
+
+def test_resource_slices_say_whose_they_are() -> None:
+    spec = {"nodeName": "n", "driver": "gpu.example.com", "pool": {"name": "a"}}
+    shown = row("resource.k8s.io/v1", "ResourceSlice", spec=spec)
+    assert list(shown.values()) == ["x", "n", "gpu.example.com", "a", "90s"]
+
+
+def test_addresses_name_what_they_belong_to() -> None:
+    def parent(**ref: str) -> Any:
+        return row("networking.k8s.io/v1", "IPAddress", spec={"parentRef": ref})["ParentRef"]
+
+    assert parent(resource="services", namespace="default", name="web") == "services/default/web"
+    assert parent(resource="Things", group="example.com", name="a") == "things.example.com/a"
+    assert parent() == "<none>"
+
+
+def test_the_row_of_a_pod_that_has_ended_says_so() -> None:
+    pods = builtin_kind("v1", "Pod")
+    assert pods is not None
+    assert printers.row_conditions(pods, {"status": {"phase": "Running"}}) == []
+    (ended,) = printers.row_conditions(pods, {"status": {"phase": "Failed"}})
+    assert (ended["type"], ended["reason"]) == ("Completed", "Failed")
