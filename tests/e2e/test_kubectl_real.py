@@ -67,13 +67,20 @@ def test_logs_and_logs_follow(web: Grappe) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
+    # Again and again: only what is written after kubectl began to follow is shown.
+    script = "while sleep 0.2; do echo from-exec > /proc/1/fd/1; done"
+    writer = subprocess.Popen(
+        ["kubectl", f"--context=grappe-{web.name}", "exec", "web", "--", "sh", "-c", script],
+        env=web.env,
+    )
     try:
-        web.kubectl("exec", "web", "--", "sh", "-c", "echo from-exec > /proc/1/fd/1")
         assert follow.stdout is not None
         assert any("from-exec" in line for line in iter(follow.stdout.readline, ""))
     finally:
-        follow.kill()
-        follow.wait()
+        for process in (follow, writer):
+            process.kill()
+            process.wait()
+        web.kubectl("exec", "web", "--", "pkill", "-f", "from-exec", check=False)
 
 
 def test_exec_gives_output_exit_code_and_takes_stdin(web: Grappe) -> None:

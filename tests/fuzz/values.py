@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +77,9 @@ def _good_object(operation: Operation) -> dict[str, Any] | None:
     """A valid object, without its head, for the operation's path."""
     if operation.kind == "Widget":
         return {"spec": {"name": "web", "port": "http", "list": [{"name": "a"}]}}
-    return next((OBJECTS[part] for part in operation.path.split("/") if part in OBJECTS), None)
+    parts = operation.path.split("/")
+    found = next((OBJECTS[part] for part in parts if part in OBJECTS), None)
+    return copy.deepcopy(found)  # it is about to be damaged
 
 
 class Values:
