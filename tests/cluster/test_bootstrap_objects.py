@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grappe.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from grappe.testing.cluster import TestCluster
+from tests.cluster.api_requests import ask
 
 
 async def test_the_services_of_the_cluster_have_their_addresses(cluster: TestCluster) -> None:
@@ -41,3 +42,11 @@ async def test_what_was_changed_is_put_right_at_the_next_start(cluster: TestClus
     assert right["endpoints"][0]["addresses"] == ["127.0.0.1"]
     kept = await client.get(NAMESPACES, "default")
     assert kept["metadata"]["labels"]["mine"] == "1"
+
+
+async def test_flow_schemas_are_judged_when_the_server_has_started(cluster: TestCluster) -> None:
+    found = await ask(cluster, "GET", "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas")
+    assert found.body["items"]
+    for schema in found.body["items"]:
+        (condition,) = schema["status"]["conditions"]
+        assert (condition["type"], condition["status"]) == ("Dangling", "False")

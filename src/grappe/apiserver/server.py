@@ -186,7 +186,7 @@ class ApiServer:
         self._keeper = Keeper(self._config, self._store, self.handle)
         self._keeper.start()
         self._flows.start()
-        self._dangling.start(loopback)
+        await self._dangling.start(loopback)
         self._signer.start(loopback)
         self._approver.start(loopback)
         self._quotas.start(loopback)

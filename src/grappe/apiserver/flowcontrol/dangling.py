@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from grappe.api import Object
@@ -24,9 +25,12 @@ class DanglingConditions:
         self._upkeep = Upkeep("flow schema", self._settle)
         self._loopback: Loopback | None = None
 
-    def start(self, loopback: Loopback) -> None:
+    async def start(self, loopback: Loopback) -> None:
+        """Returns when it is said of all that are there, or has been refused."""
         self._loopback = loopback
         store = self._store
+        names = [record.key for record in store.list(FLOW_SCHEMAS.bucket)]
+        await asyncio.gather(*map(self._settle, names), return_exceptions=True)
         self._look_at_all()
         self._upkeep.start(
             store.watch(FLOW_SCHEMAS.bucket, store.revision, self._schemas_changed),
