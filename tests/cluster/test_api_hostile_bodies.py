@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -163,3 +164,17 @@ async def test_bottomless_yaml_does_not_end_the_process(
     path = f"{CONFIG_MAPS}/a" if "patch" in kind else CONFIG_MAPS
     reply = await ask(cluster, method, path, body, headers, fieldManager="x")
     assert reply.status == 400, reply
+
+
+async def test_others_are_answered_while_a_long_yaml_body_is_read(cluster: TestCluster) -> None:
+    body = b"kind: ConfigMap\napiVersion: v1\nmetadata: {name: long}\ndata:\n"
+    body += b"".join(b"  k%d: v\n" % i for i in range(50_000))
+    yaml = {"content-type": "application/yaml"}
+    long = asyncio.create_task(ask(cluster, "POST", CONFIG_MAPS, body, yaml))
+    answered = 0
+    while not long.done():
+        assert (await ask(cluster, "GET", CONFIG_MAPS)).status == 200
+        answered += 1
+        await asyncio.sleep(0)
+    assert long.result().status == 201
+    assert answered > 10

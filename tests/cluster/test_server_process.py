@@ -7,6 +7,7 @@ import base64
 import json
 import resource
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -62,6 +63,27 @@ async def test_it_serves_stops_when_asked_and_keeps_what_was_written(data_dir: P
     async with server(data_dir) as (client, _):
         assert json.loads((data_dir / "cluster.json").read_text())["port"] == port
         assert await client.get(CONFIG_MAPS, "a", "default") == made
+
+
+async def test_a_watch_ends_cleanly_when_it_stops(data_dir: Path) -> None:
+    async with server(data_dir) as (client, process):
+        port = json.loads((data_dir / "cluster.json").read_text())["port"]
+        pki = data_dir / "pki"
+        tls = ssl.create_default_context(cafile=pki / "ca.crt")
+        tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+        path = "/api/v1/namespaces/default/configmaps?watch=true"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        made = await client.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}})
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            told = await reader.read()
+            assert await process.wait() == 0
+        writer.close()
+        assert made["metadata"]["uid"].encode() in told
+        assert told.endswith(b"0\r\n\r\n")
 
 
 async def test_it_may_hold_as_many_connections_as_the_machine_allows(data_dir: Path) -> None:

@@ -210,9 +210,13 @@ class ApiServer:
         """There is another authority to trust, in `pki.ca_certificate`."""
         self._access.authority_changed()
 
+    def ending(self) -> None:
+        """The server is about to stop: `/readyz` says so from now on."""
+        self._stopping = True
+
     async def stop(self) -> None:
         """Let go of the store's watches; the store itself stays open."""
-        self._stopping = True
+        self.ending()
         if self._expiry is not None:
             self._expiry.cancel()
         if self._keeper is not None:

@@ -70,6 +70,7 @@ async def run(config: ClusterConfig) -> None:
             }
         )
     finally:
+        api.ending()
         await http.close()
         await api.stop()
         await store.close()

@@ -16,6 +16,7 @@ from grappe.apiserver.registry.subresources.proxy import proxy
 from grappe.apiserver.registry.subresources.reviews import request_token, review
 from grappe.apiserver.registry.subresources.scale import change_scale, get_scale
 from grappe.apiserver.registry.watching import Watches
+from grappe.apiserver.registry.yaml_bodies import is_long_yaml, parsed
 
 
 def path_not_found() -> ApiError:
@@ -40,6 +41,8 @@ class Registry:
         served = info.served
         if served is None:
             raise path_not_found()
+        if request.body and is_long_yaml(request.body, request.headers):
+            return self._answer_parsed(request, user, info)
         resource = served.resource
         if not resource.namespaced and info.namespace and info.plural != "namespaces":
             raise path_not_found()
@@ -51,6 +54,12 @@ class Registry:
         if info.verb not in resource.verbs:
             raise method_not_allowed(resource.plural, resource.group)
         return self._whole(call)
+
+    async def _answer_parsed(self, request: Request, user: User, info: RequestInfo) -> Answer:
+        """As `answer`, once a long YAML body has been read beside the loop."""
+        request.body = await parsed(request.body)
+        found = self.answer(request, user, info)
+        return await found if isinstance(found, Awaitable) else found
 
     def _whole(self, call: Call) -> Answer | Awaitable[Answer]:
         backend, info = self._backend, call.info
