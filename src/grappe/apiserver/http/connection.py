@@ -119,7 +119,8 @@ class Connection(asyncio.Protocol):
         if reader.full:
             self._reading_paused = True
             self._transport.pause_reading()
-        self._next_if_free()
+        if self._current is None:
+            self._next()
 
     def eof_received(self) -> bool:
         return False

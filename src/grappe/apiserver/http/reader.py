@@ -7,6 +7,7 @@ from typing import NamedTuple
 import httptools
 
 from grappe.api.errors import ApiError, bad_request, too_large
+from grappe.apiserver.http.known_heads import KnownHeads
 from grappe.apiserver.http.limits import Limits
 from grappe.apiserver.http.messages import Request
 
@@ -15,6 +16,7 @@ _names: dict[bytes, str] = {}
 _MOST_NAMES = 1000
 _MOST_LEFTOVER = 64 * 1024
 """Bytes for the other end of a tunnel that is not there yet."""
+_heads = KnownHeads()
 _LINES = "\n"
 """Joins the values of a repeated `Impersonate-` header, which may have commas in them; no value
 can have a line break."""
@@ -106,6 +108,44 @@ class RequestReader:
             return
         if self.in_head:
             self._head_size += len(data)
+        elif not self.in_body:
+            self._feed_from_boundary(data)
+            return
+        self._feed(data)
+
+    def _feed_from_boundary(self, data: bytes) -> None:
+        """`data` begins a request."""
+        requests = self.requests
+        known = _heads.recognise(data)
+        if (
+            known is not None
+            and len(known.body) <= self._limits.body_bytes
+            and len(data) - len(known.body) <= self._limits.head_bytes
+        ):
+            path, _, query = known.target.partition("?")
+            requests.append(
+                Incoming(
+                    Request(
+                        known.method,
+                        path,
+                        query,
+                        known.headers,
+                        known.body,
+                        self._certificate,
+                        None,
+                        self._remote,
+                    ),
+                    True,
+                    True,
+                )
+            )
+            return
+        before = len(requests)
+        self._feed(data)
+        if len(requests) == before + 1 and not (self.in_head or self.upgraded or self.refusal):
+            _heads.remember(data, self._headers)
+
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
