@@ -67,15 +67,18 @@ def default_plugins(
     ]
 
 
+_Plugins = tuple[Plugin, ...]
+
+
 class Chain:
     """The registry's Admission."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._concerned: dict[tuple[str, str, str], tuple[Plugin, ...]] = {}
+        self._concerned: dict[tuple[str, str, str], tuple[_Plugins, _Plugins]] = {}
 
     def admit(self, request: AdmissionRequest) -> Awaitable[None]:
-        plugins = self._of(request)
+        plugins = self._of(request)[0]
         for number, plugin in enumerate(plugins, 1):
             waiting = plugin.admit(request)
             if waiting is not None:
@@ -99,7 +102,7 @@ class Chain:
             await self.admit(request)
 
     def validate(self, request: AdmissionRequest) -> Awaitable[None]:
-        plugins = self._of(request)
+        plugins = self._of(request)[1]
         for number, plugin in enumerate(plugins, 1):
             waiting = plugin.validate(request)
             if waiting is not None:
@@ -119,10 +122,14 @@ class Chain:
         """What plugins are concerned with has changed."""
         self._concerned.clear()
 
-    def _of(self, request: AdmissionRequest) -> tuple[Plugin, ...]:
+    def _of(self, request: AdmissionRequest) -> tuple[_Plugins, _Plugins]:
+        """Those that have something to say when it is admitted, and when it is validated."""
         kind = (request.operation, request.served.bucket, request.info.subresource)
         found = self._concerned.get(kind)
         if found is None:
-            found = tuple(plugin for plugin in self._plugins if plugin.concerns(*kind))
-            self._concerned[kind] = found
+            concerned = [plugin for plugin in self._plugins if plugin.concerns(*kind)]
+            found = self._concerned[kind] = (
+                tuple(p for p in concerned if type(p).admit is not Plugin.admit),
+                tuple(p for p in concerned if type(p).validate is not Plugin.validate),
+            )
         return found

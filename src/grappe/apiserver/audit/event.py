@@ -24,8 +24,11 @@ _LONGEST_URI = 8192
 _ALLOWED = "authorization.k8s.io/decision"
 _REASON = "authorization.k8s.io/reason"
 _REMEMBERED = 2_000
-_users: dict[int, tuple[User, orjson.Fragment]] = {}
-"""By identity, with the user it is: who is remembered lives, so that no other is taken for it."""
+_LONGEST = 300
+"""Characters of what a client says that are remembered."""
+_askers: dict[tuple[int, str, str], tuple[User, str]] = {}
+"""By the user's identity, with the user it is: who is remembered lives, so that no other is taken
+for it."""
 
 
 class Followed(NamedTuple):
@@ -50,7 +53,35 @@ class Told(NamedTuple):
     content_type: str
 
     def line(self) -> bytes:
-        return orjson.dumps(event(self), option=orjson.OPT_APPEND_NEWLINE)
+        """The Event, its fields in the order of the API. Written piece by piece: most of it is
+        the same from one request to the next, and is kept as text."""
+        (request, info, decision, audit_id, received), stage, code, at, *_ = self
+        answer = self.answer if isinstance(self.answer, bytes) else b"".join(self.answer)
+        refused = _status(answer) if code >= 400 else {}
+        uri = f"{request.path}?{request.query}" if request.query else request.path
+        text = (
+            f'{{"kind":"Event","apiVersion":"audit.k8s.io/v1"'
+            f',"level":"{_LEVEL_NAMES[decision.level]}","auditID":{_json(audit_id)}'
+            f',"stage":"{stage}","requestURI":{_json(uri[:_LONGEST_URI])}'
+            f',"verb":{_json(info.verb)}{_asker(request)}'
+        )
+        if info.resource_request:
+            before, after = _around_name(info)
+            name = _name(info, answer, refused)
+            text += f'{before},"name":{_json(name)}{after}' if name else before + after
+        if code:
+            text += f',"responseStatus":{_response_status(code, refused)}'
+            omit = decision.omit_managed_fields
+            if decision.level >= Level.REQUEST:
+                text += _body("requestObject", request.body, request.headers, omit)
+            if decision.level >= Level.REQUEST_RESPONSE:
+                headers = {"content-type": self.content_type}
+                text += _body("responseObject", answer, headers, omit)
+        text += (
+            f',"requestReceivedTimestamp":"{_time(received)}","stageTimestamp":"{_time(at)}"'
+            f"{_annotations(request) if stage != 'RequestReceived' else ''}}}\n"
+        )
+        return text.encode()
 
 
 def needs_name(info: RequestInfo) -> bool:
@@ -58,60 +89,59 @@ def needs_name(info: RequestInfo) -> bool:
     return info.verb == "create" and not info.name
 
 
-def event(told: Told) -> Object:
-    """The Event, its fields in the order of the API."""
-    (request, info, decision, audit_id, received), stage, code, at, *_ = told
-    query = f"?{request.query}" if request.query else ""
-    found: Object = {
-        "kind": "Event",
-        "apiVersion": "audit.k8s.io/v1",
-        "level": _LEVEL_NAMES[decision.level],
-        "auditID": audit_id,
-        "stage": stage,
-        "requestURI": (request.path + query)[:_LONGEST_URI],
-        "verb": info.verb,
-        "user": _user(request.impersonator or request.user),
-    }
-    if request.impersonator is not None:
-        found["impersonatedUser"] = _user(request.user)
-    found["sourceIPs"] = _addresses(request.headers, request.remote)
-    if agent := request.headers.get("user-agent"):
-        found["userAgent"] = agent
-    answer = told.answer if isinstance(told.answer, bytes) else b"".join(told.answer)
-    refused = _status(answer) if code >= 400 else {}
-    if info.resource_request:
-        found["objectRef"] = _object_ref(info, _name(info, answer, refused))
-    if code:
-        found["responseStatus"] = {"metadata": {}, **refused, "code": code}
-        omit = decision.omit_managed_fields
-        if decision.level >= Level.REQUEST:
-            _add(found, "requestObject", request.body, request.headers, omit)
-        if decision.level >= Level.REQUEST_RESPONSE:
-            headers = {"content-type": told.content_type}
-            _add(found, "responseObject", answer, headers, omit)
-    found["requestReceivedTimestamp"] = _time(received)
-    found["stageTimestamp"] = _time(at)
-    if stage != "RequestReceived":
-        annotations = _annotations(request)
-        if annotations:
-            found["annotations"] = annotations
-    return found
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
-def _annotations(request: Request) -> Mapping[str, str]:
+def _annotations(request: Request) -> str:
+    noted = request.annotations
     if not request.decision:
-        return request.annotations or {}
-    reason = request.reason if request.decision == "allow" else None
-    return {_ALLOWED: request.decision, _REASON: reason or "", **(request.annotations or {})}
+        return f',"annotations":{_json(noted)}' if noted else ""
+    reason = (request.reason if request.decision == "allow" else None) or ""
+    text = _decided(request.decision, reason)
+    return f"{text},{_json(noted)[1:]}" if noted else f"{text}}}"
 
 
-def _user(user: User | None) -> orjson.Fragment | Object:
-    """A user as JSON, made once while the same one goes on asking."""
-    if user is None:
-        return {}
-    known = _users.get(id(user))
+@lru_cache(maxsize=_REMEMBERED)
+def _decided(decision: str, reason: str) -> str:
+    """The beginning of the annotations."""
+    return f',"annotations":{_json({_ALLOWED: decision, _REASON: reason})[:-1]}'
+
+
+def _asker(request: Request) -> str:
+    """Who asks, from where and with what; made once while the same one goes on asking."""
+    user, headers = request.user, request.headers
+    agent = headers.get("user-agent", "")
+    if (
+        (request.impersonator is not None or user is None or len(agent) > _LONGEST)
+        or "x-forwarded-for" in headers
+        or "x-real-ip" in headers
+    ):
+        return _asker_text(request)
+    key = (id(user), request.remote, agent)
+    known = _askers.get(key)
     if known is not None and known[0] is user:
         return known[1]
+    if len(_askers) >= _REMEMBERED:
+        _askers.clear()
+    text = _asker_text(request)
+    _askers[key] = (user, text)
+    return text
+
+
+def _asker_text(request: Request) -> str:
+    text = f',"user":{_json(_user(request.impersonator or request.user))}'
+    if request.impersonator is not None:
+        text += f',"impersonatedUser":{_json(_user(request.user))}'
+    text += f',"sourceIPs":{_json(_addresses(request.headers, request.remote))}'
+    if agent := request.headers.get("user-agent"):
+        text += f',"userAgent":{_json(agent)}'
+    return text
+
+
+def _user(user: User | None) -> Object:
+    if user is None:
+        return {}
     found: Object = {"username": user.name}
     if user.uid:
         found["uid"] = user.uid
@@ -119,11 +149,7 @@ def _user(user: User | None) -> orjson.Fragment | Object:
         found["groups"] = user.groups
     if user.extra:
         found["extra"] = dict(user.extra)
-    if len(_users) >= _REMEMBERED:
-        _users.clear()
-    text = orjson.Fragment(orjson.dumps(found))
-    _users[id(user)] = (user, text)
-    return text
+    return found
 
 
 def _addresses(headers: Mapping[str, str], remote: str) -> list[str]:
@@ -139,18 +165,25 @@ def _addresses(headers: Mapping[str, str], remote: str) -> list[str]:
     return found
 
 
-def _object_ref(info: RequestInfo, name: str) -> Object:
-    found = {"resource": info.plural}
-    if info.namespace:
-        found["namespace"] = info.namespace
-    if name:
-        found["name"] = name
-    if info.group:
-        found["apiGroup"] = info.group
-    found["apiVersion"] = info.version
-    if info.subresource:
-        found["subresource"] = info.subresource
-    return found
+def _around_name(info: RequestInfo) -> tuple[str, str]:
+    """What the reference to an object says before and after its name."""
+    parts = (info.plural, info.namespace, info.group, info.version, info.subresource)
+    known = info.served is not None and len(info.namespace) + len(info.subresource) < _LONGEST
+    return _object_ref(*parts) if known else _object_ref.__wrapped__(*parts)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _object_ref(
+    plural: str, namespace: str, group: str, version: str, subresource: str
+) -> tuple[str, str]:
+    before, after = {"resource": plural}, {"apiVersion": version}
+    if namespace:
+        before["namespace"] = namespace
+    if group:
+        after = {"apiGroup": group, **after}
+    if subresource:
+        after["subresource"] = subresource
+    return f',"objectRef":{_json(before)[:-1]}', f",{_json(after)[1:]}"
 
 
 def _name(info: RequestInfo, answer: bytes, refused: Object) -> str:
@@ -161,6 +194,12 @@ def _name(info: RequestInfo, answer: bytes, refused: Object) -> str:
     if found:
         return found[1].decode(errors="replace")
     return str((refused.get("details") or {}).get("name") or "")
+
+
+def _response_status(code: int, refused: Object) -> str:
+    if not refused:
+        return f'{{"metadata":{{}},"code":{code}}}'
+    return _json({"metadata": {}, **refused, "code": code})
 
 
 def _status(body: bytes) -> Object:
@@ -178,12 +217,9 @@ def _status(body: bytes) -> Object:
     }
 
 
-def _add(
-    event: Object, field: str, body: bytes, headers: Mapping[str, str], omit_managed_fields: bool
-) -> None:
+def _body(field: str, body: bytes, headers: Mapping[str, str], omit_managed_fields: bool) -> str:
     found = _object(body, headers, omit_managed_fields=omit_managed_fields)
-    if found is not None:
-        event[field] = found
+    return "" if found is None else f',"{field}":{_json(found)}'
 
 
 def _object(body: bytes, headers: Mapping[str, str], *, omit_managed_fields: bool) -> Any:

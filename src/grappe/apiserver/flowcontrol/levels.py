@@ -94,9 +94,11 @@ class Seats:
 
     def take(self, level: Level) -> bool:
         """Whether the request, whose flow waits for nobody, has a seat now."""
-        if level.queues or not self._has_room(level):
+        if level.queues or not (level.taken < level.seats or self._has_room(level)):
             return False
-        self._count(level, 1)
+        level.taken += 1
+        if level.taken > level.kept and self._levels.get(level.name) is level:
+            self._held += 1
         return True
 
     def queue(self, level: Level, flow: str) -> Future[None] | None:
@@ -113,7 +115,9 @@ class Seats:
         return waiter
 
     def leave(self, level: Level) -> None:
-        self._count(level, -1)
+        if level.taken > level.kept and self._levels.get(level.name) is level:
+            self._held -= 1
+        level.taken -= 1
         if self._queued:
             self._call()
 
@@ -134,11 +138,7 @@ class Seats:
                 self._queued.discard(level)
 
     def _sit(self, level: Level, waiter: Future[None]) -> None:
-        self._count(level, 1)
+        level.taken += 1
+        if level.taken > level.kept and self._levels.get(level.name) is level:
+            self._held += 1
         waiter.set_result(None)
-
-    def _count(self, level: Level, change: int) -> None:
-        before = level.held
-        level.taken += change
-        if self._levels.get(level.name) is level:
-            self._held += level.held - before

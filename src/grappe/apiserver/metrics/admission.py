@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
@@ -26,7 +27,7 @@ class TimedAdmission:
                 ("operation", "rejected", "type"),
             )
         )
-        self._series: dict[tuple[str, str, str], Distribution] = {}
+        self._accepted: dict[tuple[str, str], Distribution] = {}
 
     def admit(self, request: AdmissionRequest) -> Awaitable[None]:
         return self._time(self._admission.admit, request, "admit")
@@ -48,7 +49,13 @@ class TimedAdmission:
             raise
         if waiting is not DONE:
             return self._time_rest(waiting, started, request.operation, kind)
-        self._observe(started, request.operation, "false", kind)
+        series = self._accepted.get((request.operation, kind))
+        if series is None:
+            series = self._of(request.operation, "false", kind)
+            self._accepted[request.operation, kind] = series
+        seconds = perf_counter() - started
+        series.counts[bisect_left(_SECONDS, seconds)] += 1
+        series.total += seconds
         return DONE
 
     async def _time_rest(
@@ -64,8 +71,7 @@ class TimedAdmission:
             self._observe(started, operation, rejected, kind)
 
     def _observe(self, started: float, operation: str, rejected: str, kind: str) -> None:
-        labels = (operation, rejected, kind)
-        series = self._series.get(labels)
-        if series is None:
-            series = self._series[labels] = self._seconds.series(labels)
-        series.observe(perf_counter() - started)
+        self._of(operation, rejected, kind).observe(perf_counter() - started)
+
+    def _of(self, operation: str, rejected: str, kind: str) -> Distribution:
+        return self._seconds.series((operation, rejected, kind))

@@ -21,12 +21,14 @@ from grappe.store.interface import Record
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`prefix` narrows keys to a namespace; `everything` says no selector is left to ask."""
+    """`prefix` narrows keys to a namespace; `everything` says no selector is left to ask. `name`
+    is the one name that `fields` select, if they do."""
 
     served: ServedResource
     prefix: str
     labels: LabelSelector | None
     fields: FieldSelector | None
+    name: str = ""
 
     @property
     def everything(self) -> bool:
@@ -39,6 +41,8 @@ class Filter:
 
     def matches(self, record: Record) -> bool:
         """Whether the selectors select the record (the prefix is the caller's business)."""
+        if self.name and not record.key.endswith(self.name):
+            return False  # most watches of one object see only others
         if self.labels is not None and not self.labels.matches(record.labels):
             return False
         return self.fields is None or self.fields.matches(self._fields(record))
@@ -81,7 +85,15 @@ def parse_filter(served: ServedResource, namespace: str, options: ListOptions) -
         f"{namespace}/" if served.resource.namespaced and namespace else "",
         None if labels is None or labels.everything else labels,
         None if fields is None or fields.everything else fields,
+        _name(fields) if fields is not None else "",
     )
+
+
+def _name(fields: FieldSelector) -> str:
+    for field, how, value in fields.requirements:
+        if field == "metadata.name" and how in ("=", "=="):
+            return value
+    return ""
 
 
 def _known_fields(served: ServedResource, fields: FieldSelector) -> FieldSelector:

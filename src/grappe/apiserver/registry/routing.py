@@ -23,6 +23,10 @@ _VERBS = {
 }
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 _NO_QUERY: Mapping[str, str] = {}
+_REMEMBERED = 2_000
+_LONGEST = 300
+_known: dict[tuple[str, str], RequestInfo] = {}
+"""What plain paths came to before."""
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
@@ -42,7 +46,20 @@ def parse_query(query: str) -> Mapping[str, str]:
 
 
 def parse(method: str, path: str, query: str, find: Find) -> RequestInfo:
-    """What `method path?query` asks for; `path` is percent-encoded."""
+    """What `method path?query` asks for; `path` is percent-encoded. Not to be changed: the next
+    that ask the same get the same."""
+    if query or len(path) > _LONGEST:
+        return _parse(method, path, query, find)
+    info = _known.get((method, path))
+    if info is None or info.served is not find(info.group, info.version, info.plural):
+        info = _parse(method, path, query, find)
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[method, path] = info
+    return info
+
+
+def _parse(method: str, path: str, query: str, find: Find) -> RequestInfo:
     if "%" in path:
         path = unquote(path)
     parameters = parse_query(query)

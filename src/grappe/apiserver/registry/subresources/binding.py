@@ -5,6 +5,8 @@ https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grappe.api import Object
 from grappe.api.errors import Cause, conflict, invalid
 from grappe.apiserver.http.messages import Response
@@ -31,8 +33,8 @@ async def bind(backend: Backend, call: Call) -> Response:
         raise _invalid(metadata, Cause("target.kind", "FieldValueNotSupported", message))
     if not node or not isinstance(node, str):
         raise _invalid(metadata, Cause("target.name", "FieldValueRequired", "Required value"))
-    call.info.name = call.info.name or metadata.get("name") or ""
-    call.info.subresource = "binding"
+    name = call.info.name or metadata.get("name") or ""
+    call.info = replace(call.info, name=name, subresource="binding")
     binding = await admit_body(backend, call, binding, options.dry_run)
     metadata = binding["metadata"]
     node = (binding.get("target") or {}).get("name") or node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_object
 from grappe.apiserver.registry.backend import Backend, Call
@@ -19,8 +21,8 @@ async def review(backend: Backend, call: Call) -> Response:
     if kind == "Binding":
         pods = backend.catalog.find("", "v1", "pods")
         assert pods is not None
-        call.served, call.info.served = pods, pods
-        return await bind(backend, call)
+        info = replace(call.info, served=pods)
+        return await bind(backend, Call(call.request, info, call.user, pods, call.warnings))
     form = call.form
     if form.shape:
         raise unacceptable()
