@@ -15,8 +15,7 @@ import orjson
 
 from grappe.base.errors import UserError
 from grappe.store.interface import Record
-from grappe.store.sealing import SEALED, Sealing, place
-from grappe.store.sharing import SharedMappings
+from grappe.store.sealing import Sealing, place
 
 FORMAT = 2
 """`PRAGMA user_version` of the files this release writes; it reads all before (migrations.py)."""
@@ -95,26 +94,15 @@ def encode(row: Row, sealing: Sealing | None = None) -> Values:
     return (revision, deleted, bucket, key, body, labels, fields, seal)
 
 
-class Decoder:
-    """Lines that have been verified, back into rows. `sealing` opens what is sealed; labels and
-    fields become those of `shared`."""
-
-    def __init__(self, sealing: Sealing | None, shared: SharedMappings) -> None:
-        self._sealing = sealing
-        self._mapping = shared.read
-
-    def row(self, values: Values) -> Row:
-        """UserError when there is no key that opens it."""
-        revision, deleted, bucket, key, body, labels, fields, _ = values
-        if body.startswith(SEALED):
-            if self._sealing is None:
-                raise UserError(
-                    "the database holds encrypted objects, and no keys were given to open them",
-                    "start it with: grappe up",
-                )
-            body = self._sealing.unseal(place(bucket, key, revision, bool(deleted)), body)
-        record = Record(key, revision, body, self._mapping(labels), self._mapping(fields))
-        return Row(bucket, bool(deleted), record)
+def opened(values: Values, sealing: Sealing | None) -> bytes:
+    """The body of a sealed line; UserError when there is no key that opens it."""
+    if sealing is None:
+        raise UserError(
+            "the database holds encrypted objects, and no keys were given to open them",
+            "start it with: grappe up",
+        )
+    revision, deleted, bucket, key, body = values[:5]
+    return sealing.unseal(place(bucket, key, revision, bool(deleted)), body)
 
 
 def verify(values: Values) -> None:

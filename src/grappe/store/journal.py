@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grappe.base.errors import UserError
-from grappe.store.format import FORMAT, Decoder, Progress, Row, Values, added, encode, verify
-from grappe.store.interface import CommitFailedError
+from grappe.store.format import FORMAT, Progress, Row, Values, added, checksum, encode, opened
+from grappe.store.interface import CommitFailedError, Record
 from grappe.store.migrations import create_tables, migrate, write_progress
 from grappe.store.sealing import SEALED, Sealing
 from grappe.store.sharing import SharedMappings
@@ -27,6 +27,7 @@ log = logging.getLogger("grappe.store")
 _APPLICATION_ID = 0x67726170  # "grap"
 _CHECKPOINT_PAGES = 1000  # larger: fewer, longer stalls (4000 pages doubled the p99 of writes)
 _SMALLEST = 512  # bytes; SQLite takes a file of one byte for a new one
+_COLUMNS = "revision, deleted, bucket, key, body, labels, fields, checksum"
 _INSERT = "INSERT INTO journal VALUES (?,?,?,?,?,?,?,?,?)"
 
 
@@ -142,41 +143,48 @@ class JournalFile:
             raise self._damaged("the progress record has a wrong checksum")
         return progress, floors
 
-    def rows(self, shared: SharedMappings) -> Iterator[Row]:
-        """Every row, oldest first; UserError at the first damaged one, at one whose key is not
-        there, or when some are missing. Labels and fields are those of `shared`.
+    def rows(self, shared: SharedMappings) -> Iterator[tuple[str, int, Record]]:
+        """Bucket, deleted and record of every line, oldest first; UserError at the first damaged
+        one, at one whose key is not there, or when some are missing. Labels and fields are those
+        of `shared`.
 
         To be read to the end before anything is written.
         """
-        decode, sealing = Decoder(self._sealing, shared).row, self._sealing
-        for values in self.lines():
-            row = decode(values)
-            if (
-                sealing is not None
-                and (values[4] is not row.record.body or sealing.seals(row.bucket))
-                and not sealing.fresh(row.bucket, values[4])
-            ):
-                self._stale.append((row, values))
-            yield row
+        sealing, mapping = self._sealing, shared.read
+        last, seals = "", False
+        for line in self.lines():
+            revision, deleted, bucket, key, stored, labels, fields, _ = line
+            if bucket != last:
+                last, seals = bucket, sealing is not None and sealing.seals(bucket)
+            body = stored
+            if seals or stored.startswith(SEALED):
+                if stored.startswith(SEALED):
+                    body = opened(line, sealing)
+                if sealing is not None and not sealing.fresh(bucket, stored):
+                    record = Record(key, revision, body, mapping(labels), mapping(fields))
+                    self._stale.append((Row(bucket, bool(deleted), record), line))
+            yield bucket, deleted, Record(key, revision, body, mapping(labels), mapping(fields))
 
     def lines(self) -> Iterator[Values]:
         """The same as the file has them; needs no key."""
         newest, total, alive = self.progress.revision, self.progress.total, 0
+        line: Values | None = None
         with self._opening():
-            cursor = self._db.execute(
-                "SELECT revision, deleted, bucket, key, body, labels, fields, checksum, total"
-                " FROM journal ORDER BY revision"
-            )
-            for line in cursor:
-                values: Values = line[:8]
+            for line in self._db.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY revision"):
+                revision, deleted, bucket, key, body, labels, fields, seal = line
                 try:
-                    verify(values)
-                except ValueError as error:
-                    raise self._damaged(f"revision {values[0]}: {error}") from error
-                alive += values[7]
-                if values[0] > newest:
-                    newest, total = values[0], line[8]
-                yield values
+                    right = checksum(revision, deleted, bucket, key, body, labels, fields) == seal
+                except (TypeError, ValueError):  # a column of another type
+                    right = False
+                if not right:
+                    raise self._damaged(f"revision {revision}: wrong checksum")
+                alive += seal
+                yield line
+            if line is not None and line[0] > newest:
+                newest = line[0]
+                (total,) = self._db.execute(
+                    "SELECT total FROM journal WHERE revision=?", (newest,)
+                ).fetchone()
         if added(self.progress.pruned, (alive,)) != total:
             raise self._damaged("rows are missing")
         self.progress = self.progress._replace(revision=newest, total=total)

@@ -82,28 +82,27 @@ class SqliteStore(JournaledStore):
         missed: list[Row] = []
         archived = self._archive.reached if self._archive is not None else sys.maxsize
         last = ""
-        for row in file.rows(self._shared):
-            name, deleted, record = row
+        for name, deleted, record in file.rows(self._shared):
             if name != last:
                 last, state = name, states.setdefault(name, {})
                 history = histories.setdefault(name, [])
                 floor = max(floors.get(name, 0), compacted)
-            if record.revision > archived:
-                missed.append(row)
-            key = record.key
+            revision, key = record.revision, record.key
+            if revision > archived:
+                missed.append(Row(name, bool(deleted), record))
             previous = state.get(key)
             if deleted:
                 state.pop(key, None)
             else:
                 state[key] = record
-            if record.revision > floor:
+            if revision > floor:
                 kind: EventType = "MODIFIED" if previous is not None else "ADDED"
                 history.append(Event("DELETED" if deleted else kind, record, previous))
                 continue
             if previous is not None:
                 dead.append(previous.revision)
             if deleted:
-                dead.append(record.revision)
+                dead.append(revision)
         self._compacted = compacted
         for name in states.keys() | floors.keys():
             floor = max(floors.get(name, 0), compacted)
