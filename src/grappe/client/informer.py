@@ -43,7 +43,8 @@ class Informer:
     """Objects handed out are the cache's own: never change them.
 
     `indexes` maps a name to a function from an object to the values it is found by. `transform`
-    sees each object first and returns what to keep; None: not to keep it at all.
+    sees each object first and returns what to keep; None: not to keep it at all. Of what is not
+    kept handlers hear nothing but, with `all_deletions`, that a watch saw it deleted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Informer:
         field_selector: str = "",
         indexes: Mapping[str, IndexFunction] | None = None,
         transform: Transform = without_managed_fields,
+        all_deletions: bool = False,
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
@@ -69,12 +71,14 @@ class Informer:
         self._label_selector = label_selector
         self._field_selector = field_selector
         self._transform = transform
+        self._all_deletions = all_deletions
         self._index_functions = dict(indexes or {})
         self._objects: dict[tuple[str, str], Object] = {}
         self._indexes: dict[str, dict[str, dict[tuple[str, str], Object]]] = {
             name: {} for name in self._index_functions
         }
         self._handlers: list[Handler] = []
+        self._list_handlers: list[Callable[[], None]] = []
         self._revision = ""
 
     # -- reading -------------------------------------------------------------------------
@@ -105,6 +109,10 @@ class Informer:
         self._handlers.append(handler)
         for obj in self.list():
             self._call(handler, "ADDED", obj, None)
+
+    def add_list_handler(self, handler: Callable[[], None]) -> None:
+        """Call `handler()` after each complete list: deletions may have been missed before it."""
+        self._list_handlers.append(handler)
 
     # -- keeping up ----------------------------------------------------------------------
     async def run(self) -> None:
@@ -160,6 +168,8 @@ class Informer:
         for key, obj in found.items():
             self._set(key, obj)
         self._revision = revision
+        for handler in self._list_handlers:
+            handler()
 
     async def _watch(self) -> None:
         """Follow until the server ends the watch."""
@@ -185,11 +195,12 @@ class Informer:
     def _take(self, event_type: str, obj: Object) -> None:
         key = _key(obj)
         kept = self._transform(obj)
-        if event_type == "DELETED" or kept is None:
-            if key in self._objects:
-                self._remove(key, kept if kept is not None else self._objects[key])
-        else:
+        if event_type != "DELETED" and kept is not None:
             self._set(key, kept)
+        elif key in self._objects:
+            self._remove(key, kept if kept is not None else self._objects[key])
+        elif event_type == "DELETED" and self._all_deletions:
+            self._tell("DELETED", obj, None)
 
     # -- the copy ------------------------------------------------------------------------
     def _set(self, key: tuple[str, str], obj: Object) -> None:

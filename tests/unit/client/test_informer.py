@@ -186,3 +186,31 @@ async def test_the_copy_equals_the_server_whatever_way_changes_arrive(first, sec
     await asyncio.gather(task, return_exceptions=True)
     assert mirror == {n: {**o, "kind": "ConfigMap", "apiVersion": "v1"} for n, o in state.items()}
     assert {o["metadata"]["name"]: o for o in informer.list()} == mirror
+
+
+@pytest.mark.parametrize("all_deletions", [True, False])
+async def test_deletions_of_what_is_not_kept_are_told_where_asked_for(all_deletions):
+    async with informed(
+        [page(obj("a", 1), revision=5)],
+        [[event("MODIFIED", obj("a", 6)), event("DELETED", obj("a", 7)), ...]],
+        transform=lambda _: None,
+        all_deletions=all_deletions,
+    ) as (informer, told, _):
+        assert informer.list() == []
+        assert told == ([("DELETED", "a")] if all_deletions else [])
+
+
+async def test_each_complete_list_is_told_of():
+    transport = ScriptedTransport(
+        [page(obj("a", 1), revision=5), page(obj("b", 9), revision=9)], [GONE, [...]]
+    )
+    informer = Informer(RestClient(transport), CONFIG_MAPS)
+    lists: list[list[str]] = []
+    informer.add_list_handler(
+        lambda: lists.append([o["metadata"]["name"] for o in informer.list()])
+    )
+    task = asyncio.create_task(informer.run())
+    await asyncio.wait_for(transport.exhausted.wait(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert lists == [["a"], ["b"]]

@@ -27,6 +27,8 @@ from grappe.controllers.garbagecollector.graph import ORPHAN, Graph, Node, Owner
 from grappe.reconcile import Controller, Key
 
 _ATTEMPTS = 5
+_SOLID = 10_000
+"""Owners that are remembered to be there; then all are asked for again."""
 
 
 def build(context: Context) -> Controller:
@@ -38,6 +40,10 @@ class GarbageCollector:
         self._client = context.client
         self._everything = context.everything
         self._graph = Graph()
+        self._solid: dict[str, tuple[str, str | None, str]] = {}
+        """Owners that were asked for and there, by uid: bucket, namespace, name. What ends an
+        object is either its deletion, of which we hear, or makes it one that is kept."""
+        self._changes = 0
         self.controller = Controller("garbagecollector", reconcile=self.reconcile, concurrency=20)
         self._everything.add_handler(self._changed)
         self._everything.add_resource_handler(self._resource_came)
@@ -46,6 +52,8 @@ class GarbageCollector:
     def _changed(
         self, resource: Resource, event_type: EventType, obj: Object, old: Object | None
     ) -> None:
+        self._changes += 1
+        self._solid.pop(obj["metadata"]["uid"], None)
         if old is not None and old["metadata"]["uid"] != obj["metadata"]["uid"]:
             self._gone(old["metadata"]["uid"])
         if event_type == "DELETED":
@@ -68,7 +76,9 @@ class GarbageCollector:
                 self._enqueue_waiting(node.owners)
 
     def _resource_came(self, resource: Resource) -> None:
-        """Owners of this kind could not be looked up until now."""
+        """Owners of this kind could not be looked up until now, or some may be gone."""
+        self._changes += 1
+        self._solid.clear()
         self._enqueue(*(n.uid for n in self._graph.with_owner_kind(resource.group, resource.kind)))
 
     def _set_free(self, uid: str) -> None:
@@ -104,7 +114,10 @@ class GarbageCollector:
             return "solid" if self._everything.synced.is_set() else None
         if resource.namespaced and not node.namespace:
             return "solid"  # such a reference is invalid, and never a reason to delete
-        found = self._everything.get(resource, _place(resource, node), owner.name)
+        place = _place(resource, node)
+        if self._solid.get(owner.uid) == (resource.bucket, place, owner.name):
+            return "solid"
+        found = self._everything.get(resource, place, owner.name)
         if found is None or found["metadata"]["uid"] != owner.uid:
             return None
         return "waiting" if node_of(resource, found).foreground else "solid"
@@ -139,15 +152,22 @@ class GarbageCollector:
         resource = self._everything.by_kind(owner.api_version, owner.kind)
         if known is not None or resource is None:
             return known or "solid"
+        place, changes = _place(resource, node), self._changes
         try:
-            obj = await self._client.get(resource, owner.name, _place(resource, node))
+            obj = await self._client.get(resource, owner.name, place)
         except ApiError as error:
             if error.code == 404:
                 return "absent"
             raise
         if obj["metadata"]["uid"] != owner.uid:
             return "absent"
-        return "waiting" if node_of(resource, obj).foreground else "solid"
+        if obj["metadata"].get("finalizers"):
+            return "waiting" if node_of(resource, obj).foreground else "solid"
+        if changes == self._changes:  # else its end may have been told already
+            if len(self._solid) >= _SOLID:
+                self._solid.clear()
+            self._solid[owner.uid] = (resource.bucket, place, owner.name)
+        return "solid"
 
     async def _act(self, node: Node, action: Action) -> None:
         match action:

@@ -20,6 +20,7 @@ FILTERS = [
     Filter(SERVED, "", parse_label_selector("l=1"), None),
     Filter(SERVED, "a/", parse_label_selector("l!=1"), None),
     Filter(SERVED, "", None, parse_field_selector("metadata.name=x")),
+    Filter(SERVED, "", None, parse_field_selector("metadata.name=x"), "x"),
     Filter(SERVED, "", parse_label_selector("l=1"), parse_field_selector("metadata.name!=x")),
 ]
 writes = st.lists(
