@@ -155,3 +155,9 @@ async def test_profiles_are_not_served_and_metrics_not_for_everybody(cluster: Te
         with pytest.raises(ApiError) as refused:
             await nobody.raw("GET", path)
         assert refused.value.code == 403
+
+
+async def test_metrics_are_only_read(cluster: TestCluster) -> None:
+    with pytest.raises(ApiError, match="method") as refused:
+        await cluster.client.raw("POST", "/metrics")
+    assert refused.value.code == 405

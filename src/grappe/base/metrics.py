@@ -45,7 +45,8 @@ class Counter:
 
     def lines(self) -> Iterator[str]:
         yield _head(self.name, self.kind, self._told)
-        for labels, value in self._read() if self._read else sorted(self.values.items()):
+        # A copy: who writes the lines may take turns with who counts.
+        for labels, value in [*self._read()] if self._read else sorted(self.values.items()):
             yield _sample(self.name, self._labels, labels, value)
 
 
@@ -97,13 +98,15 @@ class Histogram:
 
     def lines(self) -> Iterator[str]:
         yield _head(self.name, "histogram", self._told)
-        bounds = [*(f"{bound:g}" for bound in self.bounds), "+Inf"]
-        with_bound = (*self._labels, "le")
+        bounds = [*(f'le="{bound:g}"}} ' for bound in self.bounds), 'le="+Inf"} ']
         for labels, series in sorted(self._series.items()):
+            inner = _inner(self._labels, labels)
+            # Written once for the series: there are two dozen buckets to each.
+            bucket = f"{self.name}_bucket{{{inner}{',' if inner else ''}"
             seen = 0
             for bound, count in zip(bounds, series.counts, strict=True):
                 seen += count
-                yield _sample(f"{self.name}_bucket", with_bound, (*labels, bound), seen)
+                yield f"{bucket}{bound}{seen}\n"
             yield _sample(f"{self.name}_sum", self._labels, labels, series.total)
             yield _sample(f"{self.name}_count", self._labels, labels, seen)
 
@@ -142,10 +145,14 @@ def _head(name: str, kind: str, told: str) -> str:
     return f"# HELP {name} {told}\n# TYPE {name} {kind}\n"
 
 
-def _sample(name: str, names: Sequence[str], values: Labels, value: float) -> str:
-    inner = ",".join(
+def _inner(names: Sequence[str], values: Labels) -> str:
+    return ",".join(
         f'{label}="{_escaped(text)}"' for label, text in zip(names, values, strict=True)
     )
+
+
+def _sample(name: str, names: Sequence[str], values: Labels, value: float) -> str:
+    inner = _inner(names, values)
     return f"{name}{{{inner}}} {value:.16g}\n" if inner else f"{name} {value:.16g}\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from grappe.api import Object
 from grappe.api.errors import method_not_allowed
@@ -21,8 +21,9 @@ from grappe.apiserver.registry.negotiation import Form
 _AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VARY = ("Vary", "Accept")
 
-Page = Callable[[Request], Response | None]
-"""An endpoint that another part of the server answers; None: no such path."""
+Page = Callable[[Request], Response | Awaitable[Response] | None]
+"""An endpoint that another part of the server answers; None: no such path. One that answers later
+refuses other methods than GET and HEAD itself."""
 
 
 class Endpoints:
@@ -51,11 +52,12 @@ class Endpoints:
         self._cached: dict[tuple[str, DiscoveryForm], Response] = {}
         self._cached_generation = -1
 
-    def answer(self, request: Request) -> Response | None:
+    def answer(self, request: Request) -> Response | Awaitable[Response] | None:
         """The answer to a request for one of our paths; None for any other path. ApiError 405
         for a method other than GET and HEAD."""
         path = request.path.rstrip("/") or "/"
         first = path[1:].partition("/")[0]
+        found: Response | Awaitable[Response] | None
         if first in ENDPOINTS:
             found = self._health.answer(path, request.query)
         elif first in self._pages:
