@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import tempfile
@@ -20,6 +21,19 @@ function request()
   return wrk.format("POST", nil, nil, body)
 end
 """
+
+
+_numbers = itertools.count()
+
+
+def unique() -> str:
+    """A part of a name that was not given before in this run."""
+    return f"u{next(_numbers)}"
+
+
+def paced(milliseconds: int) -> str:
+    """A script's part: so long after an answer its connection asks again."""
+    return f"function delay() return {max(1, milliseconds)} end\n"
 
 
 @dataclass(frozen=True)

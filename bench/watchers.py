@@ -1,16 +1,20 @@
 """Many watches on one resource, in a process of its own.
 
-    python -m bench.watchers PORT TOKEN_FILE COUNT SECONDS
+    python -m bench.watchers PORT TOKEN_FILE LABEL COUNT SAMPLED SECONDS
 
 Prints `watching` once every watch has its head, and after SECONDS one JSON line: events that
-arrived, and percentiles of the time from the stamp in each object to its arrival.
+arrived, and percentiles of the time from the stamp in each object to its arrival. Only one watcher
+in SAMPLED is looked into. What the others get is taken off their sockets still encrypted, or this
+process, not the server, would be what is measured; `silent` counts those that got nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import socket
 import ssl
 import sys
 import time
@@ -22,6 +26,8 @@ _STAMP = re.compile(rb'"stamp":"([\d.]+)"')
 
 
 class _Watcher(asyncio.Protocol):
+    """One that is looked into."""
+
     def __init__(self, request: bytes, latencies: list[float], begun: asyncio.Queue[None]) -> None:
         self._request = request
         self._latencies = latencies
@@ -33,8 +39,7 @@ class _Watcher(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._head:
-            if not data.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(f"the watch was refused: {data[:300]!r}")
+            _require_ok(data)
             self._head = False
             self._begun.put_nowait(None)
         now = time.time()
@@ -42,20 +47,45 @@ class _Watcher(asyncio.Protocol):
             self._latencies.append(now - float(stamp))
 
 
-async def _watch(port: int, token: str, count: int, seconds: float) -> None:
+class _Drain:
+    """One that is not."""
+
+    def __init__(self, port: int, context: ssl.SSLContext, request: bytes) -> None:
+        self._socket = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+        self._socket.sendall(request)
+        _require_ok(self._socket.recv(65536))
+        self._socket.setblocking(False)
+        self.bytes = 0
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._take)
+
+    def _take(self) -> None:
+        self.bytes += len(os.read(self._socket.fileno(), 65536))
+
+
+def _require_ok(head: bytes) -> None:
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"the watch was refused: {head[:300]!r}")
+
+
+async def _watch(
+    port: int, token: str, label: str, count: int, sampled: int, seconds: float
+) -> None:
     context = ssl._create_unverified_context()
     request = (
-        "GET /api/v1/namespaces/default/configmaps?watch=1&labelSelector=app%3Dwatch HTTP/1.1\r\n"
-        f"Host: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        f"GET /api/v1/namespaces/default/configmaps?watch=1&labelSelector=app%3D{label}"
+        f" HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
     ).encode()
     latencies: list[float] = []
     begun: asyncio.Queue[None] = asyncio.Queue()
+    drains: list[_Drain] = []
     loop = asyncio.get_running_loop()
-    for _ in range(count):
+    for number in range(count):
+        if number % sampled:
+            drains.append(_Drain(port, context, request))
+            continue
         await loop.create_connection(
             lambda: _Watcher(request, latencies, begun), "127.0.0.1", port, ssl=context
         )
-    for _ in range(count):
         await begun.get()
     print("watching", flush=True)
     await asyncio.sleep(seconds)
@@ -63,6 +93,7 @@ async def _watch(port: int, token: str, count: int, seconds: float) -> None:
     last = len(latencies) - 1
     figures = {
         "events": len(latencies),
+        "silent": sum(not drain.bytes for drain in drains),
         "p50_ms": latencies[last // 2] * 1e3 if latencies else None,
         "p99_ms": latencies[last * 99 // 100] * 1e3 if latencies else None,
     }
@@ -74,7 +105,9 @@ if __name__ == "__main__":
         _watch(
             int(sys.argv[1]),
             Path(sys.argv[2]).read_text(),
-            int(sys.argv[3]),
-            float(sys.argv[4]),
+            sys.argv[3],
+            int(sys.argv[4]),
+            int(sys.argv[5]),
+            float(sys.argv[6]),
         )
     )
