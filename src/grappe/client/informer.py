@@ -30,6 +30,8 @@ _PAGE = 500
 _BACKOFF_FIRST = 0.1
 _BACKOFF_LIMIT = 10.0
 _WATCH_SECONDS = (300, 600)
+_TURN = 0.002
+"""Seconds after which a long list lets others have their turn."""
 
 
 def without_managed_fields(obj: Object) -> Object:
@@ -165,8 +167,13 @@ class Informer:
         for key in [*self._objects]:
             if key not in found:
                 self._remove(key, self._objects[key])
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         for key, obj in found.items():
             self._set(key, obj)
+            if loop.time() - began > _TURN:
+                await asyncio.sleep(0)
+                began = loop.time()
         self._revision = revision
         for handler in self._list_handlers:
             handler()

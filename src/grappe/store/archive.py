@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from grappe.base.clock import Clock
@@ -29,8 +30,8 @@ _SLICE = 200  # lines that are encoded before the loop has its turn
 _LOGS = 288  # of one chain: a day's
 
 _Group = tuple[float, Sequence[Values]]
-Snapshot = Callable[[], tuple[int, list[Row]]]
-"""The newest revision and everything alive at it."""
+Snapshot = Callable[[], tuple[int, Iterator[Row]]]
+"""The newest revision and everything alive at it, whatever is written while it is gone through."""
 Encode = Callable[[Row], Values]
 """A row as the database has it: sealed, if it has to be."""
 
@@ -56,7 +57,7 @@ class Archive:
         self._bytes = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._snapshot: Snapshot = lambda: (0, [])
+        self._snapshot: Snapshot = lambda: (0, iter(()))
         self._encode: Encode = encode
         self._base_due = True
         for left in directory.glob("*.tmp"):
@@ -142,7 +143,7 @@ class Archive:
         self._pending, self._bytes = [], 0
         self._base_due = True  # until it is written
         header = Header("base", 0, revision, now)
-        pieces = (rows[start : start + _SLICE] for start in range(0, len(rows), _SLICE))
+        pieces = iter(lambda: [*islice(rows, _SLICE)], [])
         await self._write(header, ((now, [self._encode(row) for row in piece]) for piece in pieces))
         self.reached = revision
         self._base_due = False

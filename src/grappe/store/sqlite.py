@@ -124,13 +124,11 @@ class SqliteStore(JournaledStore):
                 "run: grappe restore; or go on without them: move that directory away",
             )
 
-    def _everything(self) -> tuple[int, list[Row]]:
-        """The newest revision and all that is alive."""
-        rows = [
-            Row(name, False, record)
-            for name, bucket in self._buckets.items()
-            for record in bucket.records.values()
-        ]
+    def _everything(self) -> tuple[int, Iterator[Row]]:
+        """The newest revision and all that is alive: references are copied at once, which takes
+        little, and rows made of them as they are asked for."""
+        alive = [(name, [*bucket.records.values()]) for name, bucket in self._buckets.items()]
+        rows = (Row(name, False, record) for name, records in alive for record in records)
         return self._revision, rows
 
     async def close(self) -> None:

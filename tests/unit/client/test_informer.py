@@ -214,3 +214,22 @@ async def test_each_complete_list_is_told_of():
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert lists == [["a"], ["b"]]
+
+
+async def test_a_long_list_lets_others_have_their_turn(monkeypatch):
+    monkeypatch.setattr("grappe.client.informer._TURN", 0)
+    transport = ScriptedTransport(
+        [page(*(obj(f"o{n}", n + 1) for n in range(50)), revision=60)], [[...]]
+    )
+    informer = Informer(RestClient(transport), CONFIG_MAPS)
+    turns = 0
+    seen: list[int] = []
+    informer.add_handler(lambda *_: seen.append(turns))
+    task = asyncio.create_task(informer.run())
+    while not informer.synced.is_set():
+        turns += 1
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(seen) == 50
+    assert len(set(seen)) > 40

@@ -9,7 +9,7 @@ from grappe.base.clock import ManualClock
 from grappe.base.errors import UserError
 from grappe.store import restore
 from grappe.store.archive import Archive, files
-from grappe.store.interface import CompactedError
+from grappe.store.interface import CompactedError, Draft
 from grappe.store.sqlite import SqliteStore
 from grappe.testing.store_suite import PODS, Watcher, delete, put
 
@@ -98,3 +98,24 @@ async def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
         path.write_bytes(content[:at])
         with pytest.raises(UserError, match="damaged"):
             restore.state([path], None)
+
+
+async def test_a_base_is_of_one_revision_whatever_is_written_meanwhile(tmp_path: Path) -> None:
+    clock, folder = ManualClock(), tmp_path / "backups"
+    archive = Archive(folder, clock)
+    store = SqliteStore.open(tmp_path / "state.db", archive=archive)
+    for number in range(450):  # a base of several slices
+        store.put(PODS, f"a/{number:03d}", 0, lambda _: Draft(b'"metadata":{}}', {}, {}))
+    await put(store, "b/last")
+    before, revision = list(store.list(PODS)), store.revision
+    writing = asyncio.create_task(archive.flush())
+    await asyncio.sleep(0)
+    while not writing.done():
+        await delete(store, store.list(PODS)[-1].key)
+        await asyncio.sleep(0)
+    await writing
+    [(path, header)] = files(folder)
+    assert header.revision == revision < store.revision
+    lines, _ = restore.state([path], None)
+    assert [(line[3], line[4]) for line in lines] == [(r.key, r.body) for r in before]
+    await store.close()
