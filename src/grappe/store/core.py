@@ -161,12 +161,8 @@ class JournaledStore:
     def list(
         self, bucket: str, prefix: str = "", *, after: str = "", at: int | None = None
     ) -> Sequence[Record]:
-        if at is not None and at > self._revision:
-            raise FutureRevisionError(f"revision {at} is above {self._revision}")
-        found = self._buckets.get(bucket)
+        found = self._bucket_at(bucket, at)
         if found is None:
-            if at is not None and at < self._compacted:
-                raise CompactedError(self._compacted)
             return []
         if at is None or at == self._revision:
             return found.select(prefix, after)
@@ -175,14 +171,20 @@ class JournaledStore:
     def page(
         self, bucket: str, limit: int, prefix: str = "", *, after: str = "", at: int | None = None
     ) -> tuple[Sequence[Record], int]:
-        if at is not None and at > self._revision:
-            raise FutureRevisionError(f"revision {at} is above {self._revision}")
-        found = self._buckets.get(bucket)
+        found = self._bucket_at(bucket, at)
         if found is None:
-            if at is not None and at < self._compacted:
-                raise CompactedError(self._compacted)
             return [], 0
         return found.page(prefix, after, limit, self._revision if at is None else at)
+
+    def _bucket_at(self, name: str, at: int | None) -> Bucket | None:
+        """The bucket, if anything was ever in it. FutureRevisionError for a revision not reached;
+        CompactedError when nothing is known of so old a one."""
+        if at is not None and at > self._revision:
+            raise FutureRevisionError(f"revision {at} is above {self._revision}")
+        found = self._buckets.get(name)
+        if found is None and at is not None and at < self._compacted:
+            raise CompactedError(self._compacted)
+        return found
 
     def by_field(self, bucket: str, field: str, value: str) -> Sequence[Record]:
         found = self._buckets.get(bucket)
