@@ -15,6 +15,10 @@ MAX_DEPTH = 250
 MAX_VALUES = 1_000_000
 """Values a YAML document may stand for once its aliases are written out."""
 
+MAX_NODES = 500_000
+"""Values a YAML document may be written with. Each takes half a kilobyte and 15 µs to read; no
+object that can be stored has as many."""
+
 
 def check_depth(value: Any) -> None:
     """ValueError when decoded JSON is nested deeper than MAX_DEPTH."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
+from grappe.apiserver.registry.limits import MAX_DEPTH, MAX_NODES, check_extent
 
 _LONG = 64 * 1024
 """Bytes above which a body is read in a thread."""
@@ -107,12 +107,16 @@ def _yaml_loader() -> Any:
 
     class JsonLoader(base):  # type: ignore[misc]
         depth = 0
+        nodes = 0
 
         # What the loader calls around each node; of use for path resolvers only, which we have not.
         def descend_resolver(self, _parent: Any, _index: Any) -> None:
             self.depth += 1
+            self.nodes += 1
             if self.depth > MAX_DEPTH + 1:  # the value at the bottom is a node too
                 raise yaml.YAMLError("exceeded max depth")
+            if self.nodes > MAX_NODES:
+                raise yaml.YAMLError(f"document contains more than {MAX_NODES} values")
 
         def ascend_resolver(self) -> None:
             self.depth -= 1
