@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from grappe.api.resources import CONFIG_MAPS, NODES, SECRETS
