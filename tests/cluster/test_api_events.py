@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from grappe.testing.cluster import TestCluster
+from grappe.apiserver.server import STORE_INDEXES
+from grappe.base.clock import ManualClock, rfc3339
+from grappe.store.sqlite import SqliteStore
+from grappe.testing.cluster import TestCluster, running_cluster
 from tests.cluster.api_requests import ask
+from tests.unit.store.test_upgrade import write_format_1
 
 CORE = "/api/v1"
 EVENTS = "/apis/events.k8s.io/v1"
@@ -81,3 +88,31 @@ async def test_a_collection_of_events_is_deleted_by_its_label(
     assert (await ask(cluster, "DELETE", path, labelSelector="testevent=true")).status == 200
     left = (await ask(cluster, "GET", path)).body["items"]
     assert [item["metadata"]["name"] for item in left] == ["d"]
+
+
+async def test_events_of_a_first_release_are_read_and_those_of_the_past_go(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+
+    def stored(name: str, age: float) -> tuple[str, str, bytes]:
+        said = event(CORE, name)
+        said["metadata"] |= {
+            "namespace": "default",
+            "creationTimestamp": rfc3339(clock.now() - age),
+            "resourceVersion": "1",
+        }
+        del said["kind"], said["apiVersion"]
+        return "/events", f"default/{name}", orjson.dumps(said)[1:]
+
+    path = tmp_path / "state.db"
+    write_format_1(path, [stored("old", 7200), stored("young", 600)])
+    store = SqliteStore.open(path, STORE_INDEXES)
+    # Its pods are none of Kubernetes': nobody here asks for them.
+    async with running_cluster(store=store, clock=clock) as cluster:
+        url = f"{CORE}/namespaces/default/events"
+        while (await ask(cluster, "GET", f"{url}/old")).status != 404:
+            await asyncio.sleep(0.01)
+        young = await ask(cluster, "GET", f"{url}/young")
+        assert young.body["message"] == "first"
+    await store.close()

@@ -24,7 +24,7 @@ import grappe
 from grappe.apiserver.encryption import sealer_of
 from grappe.apiserver.pki.files import write_private
 from grappe.assembly import cluster, probe, supervisor
-from grappe.assembly.ports import choose_port
+from grappe.assembly.ports import PREFERRED_PORT, choose_port
 from grappe.base.clock import SystemClock, rfc3339
 from grappe.base.config import ClusterConfig, default_data_dir
 from grappe.base.errors import UserError
@@ -153,11 +153,13 @@ def read(source: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return manifest, contents
 
 
-def load(source: Path, until: float | None, data_dir: Path | None) -> tuple[ClusterConfig, float]:
-    """Put back the cluster a backup was made of, where it was or in a new directory; when the last
-    write that it now has was made."""
+def load(
+    source: Path, until: float | None, name: str, data_dir: Path | None
+) -> tuple[ClusterConfig, float]:
+    """Put back what a backup holds as the cluster `name`, where that is or in a new directory;
+    when the last write that it now has was made."""
     manifest, contents = read(source)
-    config = _home(manifest["cluster"], contents, data_dir)
+    config = _home(name, manifest["cluster"], contents, data_dir)
     require_stopped(config)
     with tempfile.TemporaryDirectory(prefix="grappe-restore-") as scratch:
         folder = Path(scratch)
@@ -189,27 +191,39 @@ def require_stopped(config: ClusterConfig) -> None:
         )
 
 
-def _home(name: str, contents: dict[str, bytes], data_dir: Path | None) -> ClusterConfig:
-    """Where the cluster is, or will be. Its address ranges stay: they are in its objects."""
-    if cluster.exists(name):
-        config = cluster.load(name)
-        if data_dir and data_dir.resolve() != config.data_dir.resolve():
-            raise UserError(f"cluster {name!r} lives in {config.data_dir}", "leave --data-dir out")
-        return config
+def _home(
+    name: str, saved: str, contents: dict[str, bytes], data_dir: Path | None
+) -> ClusterConfig:
+    """Where the cluster is, or will be. Its address ranges and the names of its nodes stay: they
+    are in its objects."""
+    cluster.check_name(name)
     where = data_dir.resolve() if data_dir else default_data_dir(name)
     try:
         facts = json.loads(contents["cluster.json"])
-        config = ClusterConfig(data_dir=where, **facts)
+        kept = ClusterConfig(data_dir=where, **facts)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("the backup holds no usable cluster.json", "use another") from error
-    for other in cluster.names():
-        taken = cluster.load(other)
-        if not taken.simulate and not config.simulate and taken.slot == config.slot:
+    origin = kept.origin or saved
+    if cluster.exists(name):
+        config = cluster.load(name)
+        if (config.origin or name) != origin:
             raise UserError(
-                f"cluster {other!r} uses the address ranges of {name!r}",
-                f"restore on another machine, or run: grappe delete --cluster {other}",
+                f"cluster {name!r} exists, and the backup is of cluster {saved!r}",
+                f"choose a name that is free: --cluster NAME; or run: grappe delete -c {name}",
             )
-    config = replace(config, port=choose_port(None))
+        if data_dir and data_dir.resolve() != config.data_dir.resolve():
+            raise UserError(f"cluster {name!r} lives in {config.data_dir}", "leave --data-dir out")
+        return config
+    others = [cluster.load(other) for other in cluster.names()]
+    for other in others:
+        if not other.simulate and not kept.simulate and other.slot == kept.slot:
+            raise UserError(
+                f"cluster {other.name!r} uses the address ranges of the backup",
+                f"restore on another machine, or run: grappe delete --cluster {other.name}",
+            )
+    claimed = {other.port for other in others}  # also by those that are stopped
+    port = choose_port(0 if PREFERRED_PORT in claimed else None)
+    config = replace(kept, name=name, port=port, origin="" if name == origin else origin)
     cluster.adopt(config)
     return config
 

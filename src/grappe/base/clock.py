@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Clock(Protocol):
@@ -44,12 +44,17 @@ def rfc3339(timestamp: float) -> str:
 @lru_cache(maxsize=256)
 def _whole_second(timestamp: int) -> str:
     """Many objects are stamped in one second."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(datetime.fromtimestamp(timestamp, UTC), "seconds")
 
 
 def rfc3339_micro(timestamp: float) -> str:
     """`metav1.MicroTime`: microseconds in UTC, as in `2026-01-31T12:00:00.000000Z`."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return utc_text(datetime.fromtimestamp(timestamp, UTC), "microseconds")
+
+
+def utc_text(moment: datetime, precision: Literal["seconds", "microseconds"]) -> str:
+    """A moment in UTC as RFC 3339; `strftime` writes the year 1 without its zeros."""
+    return moment.isoformat(timespec=precision)[: -len("+00:00")] + "Z"
 
 
 def parse_rfc3339(text: str) -> float:

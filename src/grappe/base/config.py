@@ -31,7 +31,8 @@ class ClusterConfig:
     """The settled facts of one cluster, written once by `grappe up`.
 
     `slot` numbers the clusters of one machine, so that their address ranges never overlap.
-    `simulate` is the number of simulated nodes; 0 means one real node on containerd.
+    `simulate` is the number of simulated nodes; 0 means one real node on containerd. `origin` is
+    the cluster of whose backup this one was made under another name, if it was.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ClusterConfig:
     port: int
     slot: int = 0
     simulate: int = 0
+    origin: str = ""
 
     # -- address ranges, all derived from the slot -------------------------------------------
     @property
@@ -73,7 +75,8 @@ class ClusterConfig:
 
     @property
     def node_name(self) -> str:
-        return f"grappe-{self.name}"
+        """That of the origin, if there is one: its pods are bound to it."""
+        return f"grappe-{self.origin or self.name}"
 
     # -- names of things on the host: all carry the slot or the name, so delete finds them ------
     @property

@@ -1,14 +1,16 @@
 """The archive beside a database, and databases made from it."""
 
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
 
 from grappe.base.clock import ManualClock
 from grappe.base.errors import UserError
+from grappe.store import archive as archive_module
 from grappe.store import restore
-from grappe.store.archive import Archive, files
+from grappe.store.archive import Archive, ArchiveLimits, files
 from grappe.store.interface import CompactedError, Draft
 from grappe.store.sqlite import SqliteStore
 from grappe.testing.store_suite import PODS, Watcher, delete, put
@@ -119,3 +121,48 @@ async def test_a_base_is_of_one_revision_whatever_is_written_meanwhile(tmp_path:
     lines, _ = restore.state([path], None)
     assert [(line[3], line[4]) for line in lines] == [(r.key, r.body) for r in before]
     await store.close()
+
+
+async def test_the_archive_stays_in_proportion_to_what_is_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much is written, and when most of it goes, so do the old chains."""
+    monkeypatch.setattr(archive_module, "_PENDING_BYTES", 20_000)
+    clock, folder, dice = ManualClock(), tmp_path / "backups", random.Random(1)
+    limits = ArchiveLimits(bytes=100_000, bases=2)
+    archive = Archive(folder, clock, limits)
+    store = SqliteStore.open(tmp_path / "state.db", archive=archive)
+
+    async def churn(turns: int, alive: int) -> tuple[int, int, int]:
+        """The newest base, the most there was, and what was written in all."""
+        most = written = 0
+        for _ in range(turns):
+            for number in range(alive):
+                text = dice.randbytes(1000).hex()
+                written += len(text)
+                await put(store, f"a/{number}", text)
+            clock.advance(600)
+            await archive.flush()
+            sizes = [(header.kind, path.stat().st_size) for path, header in files(folder)]
+            most = max(most, sum(size for _, size in sizes))
+        return [size for kind, size in sizes if kind == "base"][-1], most, written
+
+    def bound(base: int) -> int:
+        chain = 2 * base + 4 * 20_000 + 100_000  # the newest: its base, its logs, the last of them
+        return limits.bytes + limits.bases * base + chain
+
+    base, most, written = await churn(60, 50)
+    assert most < bound(base)
+    assert written > 4 * bound(base)
+    for number in range(5, 50):
+        await delete(store, f"a/{number}")
+    await churn(60, 5)
+    base, most, _ = await churn(20, 5)
+    assert base < 10_000
+    assert most < bound(base)
+    alive = [record.key for record in store.list(PODS)]
+    await store.close()
+    lines, _ = restore.state([path for path, _ in restore.chain(folder, None)], None)
+    assert sorted(line[3] for line in lines) == alive
+    earlier = clock.now() - 3 * 600
+    assert restore.state([p for p, _ in restore.chain(folder, earlier)], earlier)[1] <= earlier

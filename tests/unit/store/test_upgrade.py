@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -32,8 +33,9 @@ PRAGMA user_version=1;
 """
 
 
-def write_format_1(path: Path) -> dict[str, int]:
-    """A file as the first release wrote it: key to revision of what is alive."""
+def write_format_1(path: Path, others: Sequence[tuple[str, str, bytes]] = ()) -> dict[str, int]:
+    """A file as the first release wrote it: key to revision of the pods that are alive. `others`
+    are bucket, key and body of what else there is."""
     db = sqlite3.connect(path)
     db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL")
@@ -51,6 +53,10 @@ def write_format_1(path: Path) -> dict[str, int]:
         alive[key] = revision
         if deleted:
             del alive[key]
+    for revision, (bucket, key, body) in enumerate(others, 81):
+        checksum = crc32(body, crc32(key.encode()))
+        row = (revision, False, bucket, key, body, None, None, checksum)
+        db.execute("INSERT INTO journal VALUES (?,?,?,?,?,?,?,?)", row)
     db.commit()
     db.close()
     return alive

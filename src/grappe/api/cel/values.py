@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from grappe.base.clock import utc_text
+
 NANO = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
@@ -91,9 +93,9 @@ class Timestamp:
         return hash(("timestamp", self.nanos))
 
     def __str__(self) -> str:
-        text = self.moment().strftime("%Y-%m-%dT%H:%M:%S")
+        text = utc_text(self.moment(), "seconds")
         fraction = f"{self.nanos % NANO:09d}".rstrip("0")
-        return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+        return f"{text[:-1]}.{fraction}Z" if fraction else text
 
 
 class Duration:

@@ -18,6 +18,7 @@ from grappe.api.quantity import QuantityError, canonical
 from grappe.api.schema.emptiness import omits_empty
 from grappe.api.schema.interface import DecodingError
 from grappe.api.schema.node import Node, definition_node
+from grappe.base.clock import utc_text
 
 Decoder: TypeAlias = Callable[[Any, list[str]], Any]
 """(value, unknown paths to add to) → the value to keep."""
@@ -315,7 +316,6 @@ def _time_decoder(kind: str) -> Decoder:
     """RFC 3339 in any zone, kept in UTC with whole seconds (`Time`) or six digits
     (`MicroTime`)."""
     layout = _LAYOUT[kind]
-    spelling = "%Y-%m-%dT%H:%M:%SZ" if kind == "date-time" else "%Y-%m-%dT%H:%M:%S.%fZ"
 
     def decode(value: Any, unknown: list[str]) -> Any:
         if value.__class__ is not str:
@@ -332,7 +332,7 @@ def _time_decoder(kind: str) -> Decoder:
             ) from None
         if kind == "date-time" and match[1] is None and match[2] == "Z":
             return value
-        return moment.strftime(spelling)
+        return utc_text(moment, "seconds" if kind == "date-time" else "microseconds")
 
     return decode
 

@@ -17,7 +17,7 @@ from grappe.api import Object, protobuf
 from grappe.api.errors import bad_request, unsupported_media_type
 from grappe.api.schema import DecodingError
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
+from grappe.apiserver.registry.limits import MAX_DEPTH, check_depth
 from grappe.apiserver.registry.parameters import Validation
 from grappe.apiserver.registry.yaml_bodies import read_yaml, repeated_keys
 
@@ -55,7 +55,7 @@ def read_json(body: bytes) -> Any:
     """The JSON value of a body; ValueError when it is none, or nested too deep."""
     found = orjson.loads(body)
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        check_extent(found)
+        check_depth(found)
     return found
 
 
@@ -178,16 +178,16 @@ def _pairs(items: list[tuple[str, Any]]) -> _Pairs:
 
 def _repeated(body: bytes) -> list[str]:
     paths: list[str] = []
-
-    def walk(value: Any, path: str) -> None:
-        if isinstance(value, _Pairs):
-            prefix = f"{path}." if path else ""
-            paths.extend(prefix + name for name in value.repeated)
-            for name, inner in value.items():
-                walk(inner, prefix + name)
-        elif isinstance(value, list):
-            for index, inner in enumerate(value):
-                walk(inner, f"{path}[{index}]")
-
-    walk(json.loads(body, object_pairs_hook=_pairs), "")
+    _gather(json.loads(body, object_pairs_hook=_pairs), "", paths)
     return paths
+
+
+def _gather(value: Any, path: str, paths: list[str]) -> None:
+    if isinstance(value, _Pairs):
+        prefix = f"{path}." if path else ""
+        paths.extend(prefix + name for name in value.repeated)
+        for name, inner in value.items():
+            _gather(inner, prefix + name, paths)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _gather(inner, f"{path}[{index}]", paths)

@@ -1,7 +1,8 @@
 """Events are kept for an hour after their last write, as by Kubernetes (`--event-ttl`).
 
 Revisions serve as the clock: what is not above the revision of an hour ago is too old. Nothing is
-stored about it, so that a restart gives the events of the past one more hour.
+stored about it: of what is there at the start, that goes at once whose own times all are older, and
+the rest has one more hour.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
+from math import inf
+from typing import Any
 
 import orjson
 
 from grappe.api.resources import EVENTS
-from grappe.base.clock import Clock
+from grappe.base.clock import Clock, parse_rfc3339
 from grappe.store.interface import CommitFailedError, Draft, Record, RevisionMismatchError, Store
 
 log = logging.getLogger("grappe.apiserver.expiry")
@@ -42,6 +46,8 @@ class EventExpiry:
     async def sweep(self) -> None:
         """Remove the events that have not been written for an hour."""
         now = self._clock.now()
+        if not self._marks:
+            await self._sweep_stored(now - LIFETIME)
         self._marks.append((now, self._store.revision))
         oldest = 0
         while self._marks[0][0] <= now - LIFETIME:
@@ -51,6 +57,14 @@ class EventExpiry:
         old = [r for r in self._store.list(EVENTS.bucket) if r.revision <= oldest]
         for start in range(0, len(old), _AT_ONCE):
             await asyncio.gather(*map(self._remove, old[start : start + _AT_ONCE]))
+
+    async def _sweep_stored(self, oldest: float) -> None:
+        """Remove what nothing has been heard of since; a few at a time."""
+        records = self._store.list(EVENTS.bucket)
+        for start in range(0, len(records), _AT_ONCE):
+            old = [r for r in records[start : start + _AT_ONCE] if _last_heard(r) < oldest]
+            await asyncio.gather(*map(self._remove, old))
+            await asyncio.sleep(0)
 
     async def _remove(self, record: Record) -> None:
         def last(revision: int) -> Draft:
@@ -62,3 +76,19 @@ class EventExpiry:
             await self._store.delete(EVENTS.bucket, record.key, record.revision, last)
         except RevisionMismatchError:
             pass  # written or deleted meanwhile
+
+
+def _last_heard(record: Record) -> float:
+    """The newest time an event speaks of, its last write among them; never over if of none."""
+    event = orjson.loads(b"{" + record.body)
+    return max((parse_rfc3339(time) for time in _times(event) if time), default=inf)
+
+
+def _times(event: dict[str, Any]) -> Iterator[str | None]:
+    metadata = event["metadata"]
+    yield metadata.get("creationTimestamp")
+    for entry in metadata.get("managedFields", ()):
+        yield entry.get("time")
+    for name in ("lastTimestamp", "deprecatedLastTimestamp", "eventTime"):
+        yield event.get(name)
+    yield (event.get("series") or {}).get("lastObservedTime")

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from grappe.apiserver.registry.limits import MAX_DEPTH, check_extent
+from grappe.apiserver.registry.limits import MAX_DEPTH, MAX_NODES, check_extent
 
 _LONG = 64 * 1024
 """Bytes above which a body is read in a thread."""
@@ -60,8 +60,8 @@ def _parse(body: bytes) -> ParsedBody:
     found = ParsedBody(body)
     found.repeated = []
     try:
-        found.json = _json(body)
-        found.repeated = repeated_keys(body)
+        found.json, document = _json(body)
+        _gather_repeated(document, found.repeated, set())
     except ValueError as error:
         found.problem = str(error)
     return found
@@ -73,14 +73,17 @@ def read_yaml(body: bytes) -> Any:
         if body.problem:
             raise ValueError(body.problem)
         return orjson.loads(body.json)
-    return orjson.loads(_json(body))
+    return orjson.loads(_json(body)[0])
 
 
-def _json(body: bytes) -> bytes:
+def _json(body: bytes) -> tuple[bytes, Any]:
+    """A YAML document as JSON text, and its node."""
     import yaml
 
     try:
-        found = yaml.load(body, Loader=_yaml_loader())
+        loader = _yaml_loader()(body)
+        document = loader.get_single_node()
+        found = None if document is None else loader.construct_document(document)
         check_extent(found)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"yaml: {error}") from None
@@ -89,7 +92,7 @@ def _json(body: bytes) -> bytes:
     try:
         text = orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS)
         orjson.loads(text)
-        return text
+        return text, document
     except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
         raise ValueError(f"yaml: not representable as JSON: {error}") from None
 
@@ -104,12 +107,16 @@ def _yaml_loader() -> Any:
 
     class JsonLoader(base):  # type: ignore[misc]
         depth = 0
+        nodes = 0
 
         # What the loader calls around each node; of use for path resolvers only, which we have not.
         def descend_resolver(self, _parent: Any, _index: Any) -> None:
             self.depth += 1
+            self.nodes += 1
             if self.depth > MAX_DEPTH + 1:  # the value at the bottom is a node too
                 raise yaml.YAMLError("exceeded max depth")
+            if self.nodes > MAX_NODES:
+                raise yaml.YAMLError(f"document contains more than {MAX_NODES} values")
 
         def ascend_resolver(self) -> None:
             self.depth -= 1
@@ -129,24 +136,23 @@ def repeated_keys(body: bytes) -> list[str]:
     import yaml
 
     found: list[str] = []
-    seen: set[int] = set()
-
-    def walk(node: Any) -> None:
-        if id(node) in seen:
-            return
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            keys: set[str] = set()
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in keys:
-                        line = key.start_mark.line + 1
-                        found.append(f'line {line}: key "{key.value}" already set in map')
-                    keys.add(key.value)
-                walk(value)
-        elif isinstance(node, yaml.SequenceNode):
-            for value in node.value:
-                walk(value)
-
-    walk(yaml.compose(body, Loader=_yaml_loader()))
+    _gather_repeated(yaml.compose(body, Loader=_yaml_loader()), found, set())
     return found
+
+
+def _gather_repeated(node: Any, found: list[str], seen: set[int]) -> None:
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if node.id == "mapping":
+        keys: set[str] = set()
+        for key, value in node.value:
+            if key.id == "scalar":
+                if key.value in keys:
+                    line = key.start_mark.line + 1
+                    found.append(f'line {line}: key "{key.value}" already set in map')
+                keys.add(key.value)
+            _gather_repeated(value, found, seen)
+    elif node.id == "sequence":
+        for value in node.value:
+            _gather_repeated(value, found, seen)

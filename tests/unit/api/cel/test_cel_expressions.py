@@ -93,6 +93,7 @@ def value_of(env: Environment, source: str) -> Any:
         ("timestamp('2020-01-01T00:00:00Z') + duration('36h') < timestamp('2020-01-03T00:00:00Z')",
          True),
         ("string(timestamp('2020-02-29T01:02:03.5Z'))", "2020-02-29T01:02:03.5Z"),
+        ("string(timestamp('0001-02-03T04:05:06.5Z'))", "0001-02-03T04:05:06.5Z"),
         ("timestamp('2020-02-29T23:30:00Z').getDate('+01:00')", 1),
         ("timestamp('2020-02-29T00:00:00Z').getDayOfWeek()", 6),
         ("duration('1h30m').getMinutes()", 90),

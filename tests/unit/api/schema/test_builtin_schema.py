@@ -74,9 +74,10 @@ def test_reading_brings_values_to_canonical_form() -> None:
 
 
 def test_micro_times_keep_six_digits() -> None:
-    lease = {"spec": {"renewTime": "2026-01-01T00:00:00.5Z"}}
-    builtin_schema("coordination.k8s.io/v1", "Lease").decode(lease)
-    assert lease["spec"]["renewTime"] == "2026-01-01T00:00:00.500000Z"
+    for year in ("2026", "0001"):
+        lease = {"spec": {"renewTime": f"{year}-01-01T00:00:00.5Z"}}
+        builtin_schema("coordination.k8s.io/v1", "Lease").decode(lease)
+        assert lease["spec"]["renewTime"] == f"{year}-01-01T00:00:00.500000Z"
 
 
 @pytest.mark.parametrize(

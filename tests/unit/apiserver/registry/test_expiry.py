@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import orjson
+import pytest
+
 from grappe.apiserver.registry.expiry import LIFETIME, EventExpiry
-from grappe.base.clock import ManualClock
+from grappe.base.clock import ManualClock, rfc3339
 from grappe.store.interface import Draft
 from grappe.store.memory import MemoryStore
 
@@ -30,4 +33,36 @@ async def test_events_go_an_hour_after_their_last_write() -> None:
     await expiry.sweep()
     assert store.count(BUCKET) == 0
     assert store.count("/pods") == 1
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        lambda time: {"lastTimestamp": time},
+        lambda time: {"series": {"count": 2, "lastObservedTime": time}},
+        lambda time: {"metadata": {"managedFields": [{"manager": "m", "time": time}]}},
+        lambda time: {"metadata": {"creationTimestamp": time}},
+    ],
+    ids=["last", "series", "managed", "created"],
+)
+async def test_events_that_ended_while_nothing_ran_go_at_the_start(heard) -> None:
+    store, clock = MemoryStore(), ManualClock()
+
+    async def put(key: str, age: float) -> None:
+        event = {
+            "eventTime": None,
+            "series": None,
+            "metadata": {"creationTimestamp": rfc3339(clock.now() - 10 * LIFETIME)},
+        }
+        about = heard(rfc3339(clock.now() - age))
+        event["metadata"] |= about.pop("metadata", {})
+        text = orjson.dumps({**event, **about})[1:]
+        await store.put(BUCKET, f"default/{key}", 0, lambda _: Draft(text, {}, {}))
+
+    for number in range(450):  # more than are looked at in one go
+        await put(f"old-{number}", LIFETIME + 5)
+    await put("young", LIFETIME - 5)
+    await EventExpiry(store, clock).sweep()
+    assert [record.key for record in store.list(BUCKET)] == ["default/young"]
     await store.close()

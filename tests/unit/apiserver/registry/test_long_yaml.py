@@ -37,6 +37,12 @@ async def test_what_cannot_be_read_is_told_when_it_is_asked_for(body):
     assert str(told_later.value) == str(told.value)
 
 
+async def test_more_values_than_any_object_has_are_refused_before_they_fill_the_memory():
+    found = await parsed(b"[" + b"1," * 600_000 + b"1]")
+    with pytest.raises(ValueError, match="more than 500000 values"):
+        read_yaml(found)
+
+
 def test_only_long_yaml_is():
     assert is_long_yaml(LONG, YAML)
     assert is_long_yaml(LONG, APPLY)
