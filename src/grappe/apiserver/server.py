@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from grappe.api import Object
 from grappe.apiserver.admission.chain import Chain, default_plugins
+from grappe.apiserver.admission.configuration import load_admission
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
@@ -147,7 +148,14 @@ class ApiServer:
         self._webhooks = WebhookPlugins(
             store, webhooks, self._catalog.versions_of, ids.uid, self._match_conditions
         )
-        plugins = default_plugins(store, self._access, counter, self._policies, self._webhooks)
+        plugins = default_plugins(
+            store,
+            self._access,
+            counter,
+            self._policies,
+            self._webhooks,
+            load_admission(config.admission_file),
+        )
         chain = Chain(plugins)
         self._policies.changed = self._webhooks.changed = chain.forget
         self._admission = TimedAdmission(chain, metrics)

@@ -92,6 +92,11 @@ class ClusterConfig:
         return self.data_dir / "authentication.yaml"
 
     @property
+    def admission_file(self) -> Path:
+        """The AdmissionConfiguration: who is exempt from Pod Security; absent: nobody is."""
+        return self.data_dir / "admission.yaml"
+
+    @property
     def archive_dir(self) -> Path:
         """What the database has been, for restores."""
         return self.data_dir / "backups"
