@@ -27,7 +27,11 @@ def read_configuration(path: Path, problems: Problems) -> Any:
     try:
         obj = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is no YAML: {error}", "correct it") from None
+        # Without the parser's excerpt: the file may hold secrets.
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        told = f"{getattr(error, 'problem', None) or 'it cannot be decoded'}{line}"
+        raise UserError(f"{path} is no YAML: {told}", "correct it") from None
     found = list(problems(obj))
     if found:
         raise UserError(f"{path} is wrong: " + "; ".join(found), "correct it and start again")

@@ -14,7 +14,7 @@ from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.admission.webhooks.configurations import Conditions
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
-from grappe.apiserver.audit import AuditLog, Auditor, load_policy
+from grappe.apiserver.audit import AuditLog, Auditor, AuditWebhook, load_policy, load_webhook
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.action import Action
 from grappe.apiserver.auth.certificates.approver import Approver
@@ -110,13 +110,17 @@ class ApiServer:
         self._flows = FlowControl(store, metrics)
         self._dangling = DanglingConditions(store, clock)
         self._standings = Standings(self._access, self._flows, self._reason)
+        events = load_webhook(config.audit_webhook)
+        self._audit_webhook = AuditWebhook(events, self._caller, config.pki_dir) if events else None
+        forward = self._audit_webhook.add if self._audit_webhook else None
         self._auditor = Auditor(
             load_policy(config.audit_policy),
-            AuditLog(config.audit_log),
+            AuditLog(config.audit_log, forward=forward),
             metrics,
             clock,
             ids.serial,
             self._reason,
+            self._audit_webhook,
         )
         handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
         self.handle = handling.handle
@@ -179,6 +183,8 @@ class ApiServer:
     async def start(self) -> None:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._stopping = False
+        if self._audit_webhook is not None:
+            self._audit_webhook.start()
         self._access.start()
         self._custom.start()
         self._aggregator.start()
@@ -239,8 +245,10 @@ class ApiServer:
         self._webhooks.stop()
         await self._aggregator.stop()
         await self._access.stop()
-        self._caller.close()
         self._auditor.close()
+        if self._audit_webhook is not None:
+            await self._audit_webhook.stop()
+        self._caller.close()
 
     def _reason(self, user: User, info: RequestInfo) -> str:
         return self._access.authorizer.reason(user, Action.of(info))

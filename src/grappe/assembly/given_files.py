@@ -38,8 +38,15 @@ def _admission(file: Path) -> None:
     load_admission(file)
 
 
+def _audit_webhook(file: Path) -> None:
+    from grappe.apiserver.audit import load_webhook
+
+    load_webhook(file)
+
+
 GIVEN_FILES = {
     "audit_policy": GivenFile(_audit_policy, lambda config: config.audit_policy),
+    "audit_webhook_config_file": GivenFile(_audit_webhook, lambda config: config.audit_webhook),
     "authentication_config": GivenFile(_authentication, lambda config: config.authentication_file),
     "admission_control_config_file": GivenFile(_admission, lambda config: config.admission_file),
 }

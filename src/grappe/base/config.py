@@ -133,6 +133,11 @@ class ClusterConfig:
         return self.data_dir / "audit-policy.yaml"
 
     @property
+    def audit_webhook(self) -> Path:
+        """Where audit events are sent (a kubeconfig); absent: nowhere."""
+        return self.data_dir / "audit-webhook.yaml"
+
+    @property
     def run_dir(self) -> Path:
         """Pid files and sockets of the running processes."""
         return self.data_dir / "run"

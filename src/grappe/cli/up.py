@@ -41,6 +41,12 @@ from grappe.cli.output import step
     help="What the audit log tells, an audit.k8s.io/v1 Policy; the cluster keeps it.",
 )
 @click.option(
+    "--audit-webhook-config-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Where audit events are sent besides, a kubeconfig; the cluster keeps it.",
+)
+@click.option(
     "--authentication-config",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
