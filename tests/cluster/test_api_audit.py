@@ -339,7 +339,7 @@ async def test_a_webhook_that_is_gone_holds_up_nothing(tmp_path: Path) -> None:
     async with audited(tmp_path) as log:
         await log.cluster.client.create(CONFIG_MAPS, config_map("a"), "default")
         assert len(await log.events("create", resource="configmaps")) == 1
-        metrics = await ask(log.cluster, "GET", "/metrics")
-    lost = re.search(r'apiserver_audit_error_total\{plugin="webhook"\} ([0-9]+)', metrics.text)
+        text = (await ask(log.cluster, "GET", "/metrics")).body.decode()
+    lost = re.search(r'apiserver_audit_error_total\{plugin="webhook"\} ([0-9]+)', text)
     assert lost is not None
     assert int(lost[1]) > 0
