@@ -17,7 +17,7 @@ from grappe.apiserver.http.messages import Request, Response, User
 from grappe.testing.cluster import TestCluster, running_cluster
 from tests.cluster.api_requests import ask, config_map, pod
 from tests.cluster.hooks import VALIDATING, allowed, hook, register, review_answers, rule
-from tests.cluster.https_servers import https_server
+from tests.cluster.https_servers import Asked, http, https_server
 from tests.cluster.plant import until
 from tests.cluster.policies import validate
 
@@ -297,3 +297,49 @@ async def test_a_fault_of_ours_is_told_as_one(
     assert event["stage"] == "Panic"
     assert event["responseStatus"]["code"] == 500
     assert "NoneType" not in orjson.dumps(event).decode()
+
+
+async def test_events_are_sent_to_a_webhook_as_well(tmp_path: Path) -> None:
+    async def answers(asked: Asked) -> bytes:
+        return http(200, {})
+
+    async with https_server(tmp_path, answers) as server:
+        kubeconfig = {
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [
+                {
+                    "name": "c",
+                    "cluster": {
+                        "server": f"{server.url}/events",
+                        "certificate-authority-data": server.bundle,
+                    },
+                }
+            ],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+        }
+        (tmp_path / "audit-webhook.yaml").write_bytes(orjson.dumps(kubeconfig))
+        async with audited(tmp_path) as log:
+            reply = await ask(log.cluster, "POST", CONFIG_MAP_PATH, config_map("a"))
+            (told,) = await log.events("create", resource="configmaps")
+    sent = [item for asked in server.asked for item in asked.json["items"]]
+    (same,) = [item for item in sent if item["auditID"] == reply.headers["Audit-ID"]]
+    assert same == {k: v for k, v in told.items() if k not in ("kind", "apiVersion")}
+    assert server.asked[0].path == "/events?timeout=30s"
+    assert server.asked[0].all("authorization") == ["Bearer t"]
+
+
+async def test_a_webhook_that_is_gone_holds_up_nothing(tmp_path: Path) -> None:
+    kubeconfig = {
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1/"}}],
+    }
+    (tmp_path / "audit-webhook.yaml").write_bytes(orjson.dumps(kubeconfig))
+    async with audited(tmp_path) as log:
+        await log.cluster.client.create(CONFIG_MAPS, config_map("a"), "default")
+        assert len(await log.events("create", resource="configmaps")) == 1
+        text = (await ask(log.cluster, "GET", "/metrics")).body.decode()
+    lost = re.search(r'apiserver_audit_error_total\{plugin="webhook"\} ([0-9]+)', text)
+    assert lost is not None
+    assert int(lost[1]) > 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from grappe.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
+import pytest
+
+from grappe.api.errors import ApiError
+from grappe.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES, builtin_kind
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask
 
@@ -50,3 +53,20 @@ async def test_flow_schemas_are_judged_when_the_server_has_started(cluster: Test
     for schema in found.body["items"]:
         (condition,) = schema["status"]["conditions"]
         assert (condition["type"], condition["status"]) == ("Dangling", "False")
+
+
+async def test_flow_schemas_of_an_earlier_version_go_at_the_next_start(
+    cluster: TestCluster,
+) -> None:
+    schemas = builtin_kind("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
+    assert schemas is not None
+    for name, said in (("old", "true"), ("mine", "false")):
+        notes = {"apf.kubernetes.io/autoupdate-spec": said}
+        spec = {"priorityLevelConfiguration": {"name": "system"}, "matchingPrecedence": 200}
+        obj = {"metadata": {"name": name, "annotations": notes}, "spec": spec}
+        await cluster.client.create(schemas, obj)
+    await cluster.api.stop()
+    await cluster.api.start()
+    await cluster.client.get(schemas, "mine")
+    with pytest.raises(ApiError, match=r'"old" not found'):
+        await cluster.client.get(schemas, "old")

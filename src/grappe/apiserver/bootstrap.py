@@ -17,7 +17,8 @@ from grappe.apiserver.auth.rbac.default_roles import default_bindings, default_r
 from grappe.apiserver.auth.rbac.reconcile import completed
 from grappe.apiserver.default_objects import namespaces, priority_classes, services
 from grappe.apiserver.flowcontrol.control import FLOW_SCHEMAS, LEVELS
-from grappe.apiserver.flowcontrol.objects import AUTO_UPDATE, flow_objects, is_mandatory
+from grappe.apiserver.flowcontrol.keeping import put_right, unwanted
+from grappe.apiserver.flowcontrol.objects import flow_objects
 from grappe.apiserver.http.messages import Handler
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import body_of
@@ -41,10 +42,14 @@ async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> No
         [
             *_essential(config),
             *((obj, _only_missing) for obj in priority_classes()),
-            *((obj, _kept) for obj in flow_objects()),
+            *((obj, put_right) for obj in flow_objects()),
             *((obj, completed) for obj in (*default_roles(), *default_bindings())),
         ],
     )
+    for resource in (FLOW_SCHEMAS, LEVELS):  # the schemas before what they name
+        live = [body_of(record) for record in store.list(resource.bucket)]
+        for name in list(unwanted(live, resource.kind)):
+            await loopback.delete(resource, "", name)
 
 
 class Keeper:
@@ -55,7 +60,7 @@ class Keeper:
     def __init__(self, config: ClusterConfig, store: Store, handler: Handler) -> None:
         self._store = store
         self._loopback = Loopback(handler)
-        self._wanted = [*_essential(config), *((obj, _kept) for obj in flow_objects())]
+        self._wanted = [*_essential(config), *((obj, put_right) for obj in flow_objects())]
         self._places = {_place(obj) for obj, _ in self._wanted}
         self._upkeep = Upkeep("default objects", self._settle)
 
@@ -145,21 +150,6 @@ def _live(store: Store, obj: Object) -> Object | None:
 
 def _only_missing(live: Object, wanted: Object) -> None:
     return None
-
-
-def _kept(live: Object, wanted: Object) -> Object | None:
-    """Kept as it is wanted, unless its annotation says that somebody else does: a mandatory
-    object cannot be taken over. Without the annotation nobody has, if its spec is the first."""
-    metadata = live["metadata"]
-    notes = metadata.get("annotations") or {}
-    said = notes.get(AUTO_UPDATE)
-    ours = said == "true" or (said is None and metadata.get("generation", 1) == 1)
-    if not ours and not is_mandatory(wanted):
-        return None
-    if live.get("spec") == wanted["spec"] and said == "true":
-        return None
-    metadata = {**metadata, "annotations": {**notes, AUTO_UPDATE: "true"}}
-    return {**live, "metadata": metadata, "spec": wanted["spec"]}
 
 
 def _overlaid(live: Object, wanted: Object) -> Object | None:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from grappe.api import Object
 from grappe.apiserver.admission.chain import Chain, default_plugins
+from grappe.apiserver.admission.configuration import load_admission
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.quota_counter import QuotaCounter
 from grappe.apiserver.admission.quota_status import QuotaStatus
 from grappe.apiserver.admission.webhooks.configurations import Conditions
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.aggregation.aggregator import Aggregator
-from grappe.apiserver.audit import AuditLog, Auditor, load_policy
+from grappe.apiserver.audit import AuditLog, Auditor, AuditWebhook, load_policy, load_webhook
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.action import Action
 from grappe.apiserver.auth.certificates.approver import Approver
@@ -109,13 +110,17 @@ class ApiServer:
         self._flows = FlowControl(store, metrics)
         self._dangling = DanglingConditions(store, clock)
         self._standings = Standings(self._access, self._flows, self._reason)
+        events = load_webhook(config.audit_webhook)
+        self._audit_webhook = AuditWebhook(events, self._caller, config.pki_dir) if events else None
+        forward = self._audit_webhook.add if self._audit_webhook else None
         self._auditor = Auditor(
             load_policy(config.audit_policy),
-            AuditLog(config.audit_log),
+            AuditLog(config.audit_log, forward=forward),
             metrics,
             clock,
             ids.serial,
             self._reason,
+            self._audit_webhook,
         )
         handling = Handling(self._catalog.find, self._answer, requests, self._auditor)
         self.handle = handling.handle
@@ -147,7 +152,14 @@ class ApiServer:
         self._webhooks = WebhookPlugins(
             store, webhooks, self._catalog.versions_of, ids.uid, self._match_conditions
         )
-        plugins = default_plugins(store, self._access, counter, self._policies, self._webhooks)
+        plugins = default_plugins(
+            store,
+            self._access,
+            counter,
+            self._policies,
+            self._webhooks,
+            load_admission(config.admission_file),
+        )
         chain = Chain(plugins)
         self._policies.changed = self._webhooks.changed = chain.forget
         self._admission = TimedAdmission(chain, metrics)
@@ -171,6 +183,8 @@ class ApiServer:
     async def start(self) -> None:
         """Read what is kept in memory from the store and make what every cluster has."""
         self._stopping = False
+        if self._audit_webhook is not None:
+            self._audit_webhook.start()
         self._access.start()
         self._custom.start()
         self._aggregator.start()
@@ -231,8 +245,10 @@ class ApiServer:
         self._webhooks.stop()
         await self._aggregator.stop()
         await self._access.stop()
-        self._caller.close()
         self._auditor.close()
+        if self._audit_webhook is not None:
+            await self._audit_webhook.stop()
+        self._caller.close()
 
     def _reason(self, user: User, info: RequestInfo) -> str:
         return self._access.authorizer.reason(user, Action.of(info))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from grappe.api.errors import ApiError
-from grappe.store.interface import Subscription
+from grappe.store.interface import Event, Store, Subscription
 
 log = logging.getLogger("grappe.apiserver")
 
@@ -36,17 +36,26 @@ class Upkeep:
         if self._due:
             self._wake.set()
 
+    def follow(self, store: Store, bucket: str) -> None:
+        """Look at all there is in a bucket, and at whatever changes or goes there from now on."""
+        self.look_at(record.key for record in store.list(bucket))
+        self._subscriptions.append(store.watch(bucket, store.revision, self._changed))
+
     def start(self, *subscriptions: Subscription) -> None:
-        """`subscriptions` are what tells it of changes; `stop` cancels them."""
-        self._subscriptions = list(subscriptions)
+        """`subscriptions` are what else tells it of changes; `stop` cancels them."""
+        self._subscriptions += subscriptions
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
         for subscription in self._subscriptions:
             subscription.cancel()
+        self._subscriptions.clear()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _changed(self, events: Sequence[Event]) -> None:
+        self.look_at(event.record.key for event in events)
 
     async def _run(self) -> None:
         while True:

@@ -142,35 +142,6 @@ def settle(config: ClusterConfig, port: int | None, simulate: int | None) -> Clu
     return settled
 
 
-def check_audit_policy(file: Path) -> None:
-    """UserError when `file` is no good audit policy."""
-    from grappe.apiserver.audit import read_policy
-
-    read_policy(file)
-
-
-def keep_audit_policy(config: ClusterConfig, file: Path) -> None:
-    """Make `file` (checked before) the cluster's audit policy, from its next start on."""
-    from grappe.apiserver.pki.files import write_private
-
-    write_private(config.audit_policy, file.read_bytes())
-
-
-def check_authentication(file: Path) -> None:
-    """UserError when `file` is no good AuthenticationConfiguration."""
-    from grappe.apiserver.auth.oidc.config import load as load_authentication
-
-    load_authentication(file)
-
-
-def keep_authentication(config: ClusterConfig, file: Path) -> None:
-    """Make `file` (checked before) the cluster's AuthenticationConfiguration, from its next
-    start on."""
-    from grappe.apiserver.pki.files import write_private
-
-    write_private(config.authentication_file, file.read_bytes())
-
-
 def prepare(config: ClusterConfig) -> None:
     """Certificates and kubeconfigs: made on first use, renewed when they run out."""
     from grappe.apiserver import pki

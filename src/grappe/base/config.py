@@ -95,6 +95,11 @@ class ClusterConfig:
         return self.data_dir / "authentication.yaml"
 
     @property
+    def admission_file(self) -> Path:
+        """The AdmissionConfiguration: who is exempt from Pod Security; absent: nobody is."""
+        return self.data_dir / "admission.yaml"
+
+    @property
     def archive_dir(self) -> Path:
         """What the database has been, for restores."""
         return self.data_dir / "backups"
@@ -129,6 +134,11 @@ class ClusterConfig:
     def audit_policy(self) -> Path:
         """What is told in the audit log (a Policy of audit.k8s.io/v1); absent: the default."""
         return self.data_dir / "audit-policy.yaml"
+
+    @property
+    def audit_webhook(self) -> Path:
+        """Where audit events are sent (a kubeconfig); absent: nowhere."""
+        return self.data_dir / "audit-webhook.yaml"
 
     @property
     def run_dir(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -41,12 +41,24 @@ from grappe.cli.output import step
     help="What the audit log tells, an audit.k8s.io/v1 Policy; the cluster keeps it.",
 )
 @click.option(
+    "--audit-webhook-config-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Where audit events are sent besides, a kubeconfig; the cluster keeps it.",
+)
+@click.option(
     "--authentication-config",
-    "authentication",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
     help="Whose tokens are accepted besides the cluster's own: an AuthenticationConfiguration, "
     "kept in the cluster from then on.",
+)
+@click.option(
+    "--admission-control-config-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Who is exempt from Pod Security and what counts by default: an AdmissionConfiguration, "
+    "kept likewise.",
 )
 @click.option("--foreground", is_flag=True, help="Stay, and stop the cluster on Ctrl-C.")
 def command(
@@ -54,44 +66,33 @@ def command(
     data_dir: Path | None,
     port: int | None,
     simulate: int | None,
-    audit_policy: Path | None,
-    authentication: Path | None,
     foreground: bool,
+    **given: Path | None,
 ) -> None:
     """Start a cluster, or continue one.
 
     Returns when the API answers and the nodes are Ready, and merges the context grappe-NAME into
     your kubeconfig.
     """
-    from grappe.assembly import cluster, supervisor
+    from grappe.assembly import cluster, given_files, supervisor
 
     started = time.monotonic()
     cluster.check_name(name)
-    if audit_policy:
-        cluster.check_audit_policy(audit_policy)
-    if authentication:
-        cluster.check_authentication(authentication)
+    given_files.check(given)
     known = cluster.exists(name)
     if known:
         config = cluster.load(name)
         if data_dir and data_dir.resolve() != config.data_dir.resolve():
             raise click.UsageError(f"cluster {name!r} lives in {config.data_dir}")
         if supervisor.running(config):
-            given = {
-                f"the audit policy {audit_policy}": (audit_policy, config.audit_policy),
-                f"what {authentication} says": (authentication, config.authentication_file),
-            }
-            _refuse_changes(config, port, simulate, given)
+            _refuse_changes(config, port, simulate, given_files.new(config, given))
             _wait_until_ready(config)
             _farewell(config, started, "is already up")
             return
         config = cluster.settle(config, port, simulate)
     else:
         config = cluster.create(name, data_dir, port, _nodes(simulate))
-    if audit_policy:
-        cluster.keep_audit_policy(config, audit_policy)
-    if authentication:
-        cluster.keep_authentication(config, authentication)
+    given_files.keep(config, given)
     if not config.simulate:
         _require_real_node()
     if foreground:
@@ -110,15 +111,12 @@ def _refuse_changes(
     config: ClusterConfig,
     port: int | None,
     simulate: int | None,
-    given: Mapping[str, tuple[Path | None, Path]],
+    files: Sequence[Path],
 ) -> None:
-    """A running cluster keeps its port, nodes and files; whoever asks for others is told. `given`
-    is what a file is called → the file given, the file kept."""
+    """A running cluster keeps its port, nodes and files; whoever asks for others is told."""
     asked = [f"port {port}"] if port not in (None, 0, config.port) else []
     asked += [f"{simulate} simulated nodes"] if simulate not in (None, config.simulate) else []
-    for told, (file, kept) in given.items():
-        if file and not (kept.exists() and kept.read_bytes() == file.read_bytes()):
-            asked.append(told)
+    asked += [f"what {file} says" for file in files]
     if asked:
         raise UserError(
             f"cluster {config.name!r} runs already, without {' and '.join(asked)}",

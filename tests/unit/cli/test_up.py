@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from grappe.apiserver.audit import load_policy
-from grappe.assembly import cluster
+from grappe.assembly import given_files
 from grappe.base.config import ClusterConfig
 from grappe.base.errors import UserError
 from grappe.cli.up import command
@@ -29,8 +29,21 @@ def test_the_cluster_keeps_the_policy_it_is_given(tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: Request}]\n")
     config = ClusterConfig("test", tmp_path, port=0, simulate=1)
-    cluster.check_audit_policy(policy)
-    cluster.keep_audit_policy(config, policy)
+    given = {"audit_policy": policy, "authentication_config": None}
+    given_files.check(given)
+    assert given_files.new(config, given) == [policy]
+    given_files.keep(config, given)
+    assert given_files.new(config, given) == []
     assert config.audit_policy.read_text() == policy.read_text()
     assert stat.S_IMODE(config.audit_policy.stat().st_mode) == 0o600
     load_policy(config.audit_policy)
+
+
+def test_a_bad_admission_configuration_is_told_with_its_field(tmp_path: Path) -> None:
+    file = tmp_path / "admission.yaml"
+    file.write_text("kind: AdmissionConfiguration\nplugins: [{name: PodSecurity, path: x}]\n")
+    asked = ["--cluster", "no-such", "--data-dir", str(tmp_path / "data"), "--simulate", "1"]
+    result = CliRunner().invoke(command, [*asked, "--admission-control-config-file", str(file)])
+    assert isinstance(result.exception, UserError)
+    assert "apiVersion: must be apiserver.config.k8s.io/v1" in result.exception.message
+    assert "plugins[0].path: write what that file says" in result.exception.message

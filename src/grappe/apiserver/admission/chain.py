@@ -15,6 +15,7 @@ from grappe.apiserver.admission.node_restriction import NodeRestriction
 from grappe.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.pod_security_policy import Configuration
 from grappe.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
 from grappe.apiserver.admission.priority import Priority
@@ -39,6 +40,7 @@ def default_plugins(
     counter: QuotaCounter,
     policies: PolicyPlugins,
     webhooks: WebhookPlugins,
+    pod_security: Configuration,
 ) -> list[Plugin]:
     """The plugins a Kubernetes API server has on by default, in their order."""
     live = Live(store)
@@ -48,7 +50,7 @@ def default_plugins(
         ServiceAccount(live),
         NodeRestriction(live),
         TaintNodesByCondition(),
-        PodSecurity(live),
+        PodSecurity(live, pod_security),
         Priority(live),
         DefaultTolerationSeconds(),
         DefaultStorageClass(live),

@@ -1,26 +1,28 @@
-"""PodSecurity: which of the Pod Security Standards the labels of a namespace ask for.
+"""PodSecurity: holds pods to the Pod Security Standards their namespace asks for.
 
 https://kubernetes.io/docs/concepts/security/pod-security-admission/
 """
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 from grappe.api import Object
-from grappe.api.causes import invalid
-from grappe.api.errors import Cause
 from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, annotate, refuse
-from grappe.apiserver.admission.pod_security_levels import LATEST, LEVELS, Level, violations
+from grappe.apiserver.admission.pod_security_policy import (
+    PREFIX,
+    Configuration,
+    Policies,
+    Policy,
+    ignored,
+    label_problems,
+    policies,
+)
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
-_PREFIX = "pod-security.kubernetes.io/"
-_MODES = ("enforce", "audit", "warn")
-_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _TEMPLATED = frozenset(
     (
         DEPLOYMENTS.bucket,
@@ -28,56 +30,22 @@ _TEMPLATED = frozenset(
         REPLICA_SETS.bucket,
         "apps/daemonsets",
         "apps/statefulsets",
+        "/podtemplates",
         "/replicationcontrollers",
         "batch/cronjobs",
     )
 )
-
-
-class Policy(NamedTuple):
-    level: Level
-    version: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.level}:{self.version}"
-
-    def violations(self, pod: Object) -> list[str]:
-        """Everything in which a pod, or template of one, goes beyond it."""
-        about, spec = pod.get("metadata") or {}, pod.get("spec") or {}
-        return violations(self.level, about, spec, self.version)
-
-    def __str__(self) -> str:
-        return f'"{self.name}"'
-
-
-def policy(labels: dict[str, str], mode: str) -> Policy:
-    """What the labels of a namespace say for `mode` (enforce, audit, warn); an unknown level
-    counts as the strictest one, so that a slip of the pen does not open the door."""
-    level = labels.get(_PREFIX + mode, "privileged")
-    known: Level = next((known for known in LEVELS if known == level), "restricted")
-    return Policy(known, labels.get(f"{_PREFIX}{mode}-version", LATEST))
-
-
-def label_problems(labels: dict[str, str]) -> list[Cause]:
-    """What is wrong with a namespace's labels."""
-    found = []
-    for mode in _MODES:
-        level, version = (labels.get(f"{_PREFIX}{mode}{part}") for part in ("", "-version"))
-        where = f"metadata.labels[{_PREFIX}{mode}"
-        if level is not None and level not in LEVELS:
-            found.append(invalid(f"{where}]", level, f"must be one of {', '.join(LEVELS)}"))
-        if version is not None and not _VERSION.fullmatch(version):
-            found.append(invalid(f"{where}-version]", version, 'must be "latest" or "v1.x"'))
-    return found
+_MOST_PODS = 3000
+"""Of a namespace that becomes stricter; Kubernetes looks at no more."""
 
 
 class PodSecurity(Plugin):
     """Enforces on pods; warns about pods and the templates of workloads, and, when a namespace
     becomes stricter, about the pods it has."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, configuration: Configuration) -> None:
         self._live = live
+        self._configuration = configuration
 
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
         if operation not in ("CREATE", "UPDATE"):
@@ -92,66 +60,135 @@ class PodSecurity(Plugin):
         if request.served.bucket == NAMESPACES.bucket:
             self._namespace(request)
             return
-        labels = self._labels(request.namespace)
-        if not any(label.startswith(_PREFIX) for label in labels):
+        exempt = self._exempt(request)
+        if exempt:
+            annotate(request, f"{PREFIX}exempt", exempt)
+            return
+        is_pod = request.served.bucket == PODS.bucket
+        labels = _labels_of(self._live.get(NAMESPACES, "", request.namespace))
+        wanted = policies(labels, self._configuration.defaults)
+        if wanted.privileged:
+            if is_pod:
+                annotate(request, f"{PREFIX}enforce-policy", wanted.enforce.name)
             return
         obj = request.obj or {}
-        if request.served.bucket == PODS.bucket:
-            if request.old is not None and not _matters(obj, request.old):
-                return
-            pod = obj
-        else:
-            pod = _template(obj)
-        told = _told(policy(labels, "audit"), pod)
-        if told:
-            annotate(request, f"{_PREFIX}audit-violations", told)
-        if request.served.bucket == PODS.bucket:
-            self._enforce(request, policy(labels, "enforce"))
-        told = _told(policy(labels, "warn"), pod)
-        if told:
-            request.warnings.append(told)
+        if is_pod and request.old is not None and not _matters(obj, request.old):
+            return
+        self._judge(request, obj if is_pod else _template(obj), wanted, labels, enforce=is_pod)
 
+    def _exempt(self, request: AdmissionRequest) -> str:
+        """By what a request is exempt, in the audit log's word; empty when it is not."""
+        configuration = self._configuration
+        if request.namespace in configuration.namespaces:
+            return "namespace"
+        return "user" if request.user.name in configuration.users else ""
+
+    def _judge(
+        self,
+        request: AdmissionRequest,
+        pod: Object,
+        wanted: Policies,
+        labels: Mapping[str, str],
+        *,
+        enforce: bool,
+    ) -> None:
+        if (pod.get("spec") or {}).get("runtimeClassName") in self._configuration.runtime_classes:
+            annotate(request, f"{PREFIX}exempt", "runtimeClass")
+            return
+        wrong = label_problems(labels)
+        if wrong:
+            told = "; ".join(f"{cause.field}: {cause.message}" for cause in wrong)
+            annotate(request, f"{PREFIX}error", f"Failed to parse policy: {told}")
+        audited = _told(wanted.audit, pod)
+        if audited:
+            annotate(request, f"{PREFIX}audit-violations", audited)
+        if enforce:
+            annotate(request, f"{PREFIX}enforce-policy", wanted.enforce.name)
+            found = wanted.enforce.violations(pod)
+            if found:
+                raise refuse(request, f"violates PodSecurity {wanted.enforce}: {', '.join(found)}")
+        warning = _told(wanted.warn, pod)
+        if warning:
+            request.warnings.append(warning)
+
+    # -- namespaces ----------------------------------------------------------------------------
     def _namespace(self, request: AdmissionRequest) -> None:
-        labels = _labels_of(request.obj)
-        before = _labels_of(request.old)
-        known = label_problems(before)
-        new = [problem for problem in label_problems(labels) if problem not in known]
-        if new:
-            raise invalid_object("Namespace", request.name, new)
-        wanted = policy(labels, "enforce")
-        if request.old is not None and wanted != policy(before, "enforce"):
-            request.warnings += self._existing(request.name, wanted)
+        labels, before = _labels_of(request.obj), _labels_of(request.old)
+        wrong = label_problems(labels)
+        if wrong and (request.old is None or wrong != label_problems(before)):
+            raise invalid_object("Namespace", request.name, wrong)
+        defaults = self._configuration.defaults
+        wanted = policies(labels, defaults)
+        if request.old is not None and not _tightened(
+            wanted.enforce, policies(before, defaults).enforce
+        ):
+            return
+        name = request.name
+        if name in self._configuration.namespaces:
+            if not wanted.privileged and wanted != defaults:
+                told = ignored(labels, wanted)
+                request.warnings.append(
+                    f'namespace "{name}" is exempt from Pod Security, and the policy ({told}) '
+                    "will be ignored"
+                )
+        elif request.old is not None:
+            request.warnings += self._existing(name, wanted.enforce)
 
     def _existing(self, namespace: str, wanted: Policy) -> list[str]:
         """Warnings about the pods of a namespace that its new level would refuse."""
-        pods: dict[str, list[str]] = {}
-        for pod in self._live.scan(PODS, namespace):
+        exempt = self._configuration.runtime_classes
+        pods = _one_of_each(
+            pod
+            for pod in self._live.scan(PODS, namespace)
+            if (pod.get("spec") or {}).get("runtimeClassName") not in exempt
+        )
+        named: dict[str, list[str]] = {}
+        for pod in pods[:_MOST_PODS]:
             wrong = wanted.violations(pod)
             if wrong:
                 reasons = ", ".join(told.partition(" (")[0] for told in wrong)
-                pods.setdefault(reasons, []).append(pod["metadata"]["name"])
-        if not pods:
-            return []
-        found = [
-            f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce level '
-            f"{wanted}"
-        ]
-        for reasons, names in sorted(pods.items(), key=lambda pair: pair[1]):
-            others = len(names) - 1
-            more = f" (and {others} other {'pod' if others == 1 else 'pods'})" if others else ""
-            found.append(f"{names[0]}{more}: {reasons}")
-        return found
+                named.setdefault(reasons, []).append(pod["metadata"]["name"])
+        found = []
+        if len(pods) > _MOST_PODS:
+            found.append(
+                "new PodSecurity enforce level only checked against the first "
+                f"{_MOST_PODS} of {len(pods)} existing pods"
+            )
+        if named:
+            found.append(
+                f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce '
+                f"level {wanted}"
+            )
+        return found + sorted(
+            f"{_some(sorted(names))}: {reasons}" for reasons, names in named.items()
+        )
 
-    def _labels(self, namespace: str) -> dict[str, str]:
-        return _labels_of(self._live.get(NAMESPACES, "", namespace))
 
-    @staticmethod
-    def _enforce(request: AdmissionRequest, wanted: Policy) -> None:
-        pod = request.obj or {}
-        annotate(request, f"{_PREFIX}enforce-policy", wanted.name)
-        wrong = wanted.violations(pod)
-        if wrong:
-            raise refuse(request, f"violates PodSecurity {wanted}: {', '.join(wrong)}")
+def _tightened(new: Policy, old: Policy) -> bool:
+    """Whether there may be pods that the old level admitted and the new one would not."""
+    if new == old or new.level == "privileged":
+        return False
+    return new.version != old.version or new.stricter(old)
+
+
+def _one_of_each(pods: Iterable[Object]) -> list[Object]:
+    """One pod of each controller first, since the others are like it."""
+    first: list[Object] = []
+    others: list[Object] = []
+    seen: set[str] = set()
+    for pod in pods:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        owner = next((each.get("uid") for each in owners if each.get("controller")), None)
+        (others if owner in seen else first).append(pod)
+        if owner is not None:
+            seen.add(owner)
+    return first + others
+
+
+def _some(names: list[str]) -> str:
+    others = len(names) - 1
+    more = f" (and {others} other {'pod' if others == 1 else 'pods'})" if others else ""
+    return names[0] + more
 
 
 def _told(wanted: Policy, pod: Object) -> str:
@@ -166,12 +203,25 @@ def _labels_of(obj: Object | None) -> dict[str, str]:
 
 
 def _matters(new: Object, old: Object) -> bool:
-    """Whether an update changes what the standards speak of: of a pod only images and ephemeral
-    containers, among little else, can change."""
-    return bool(new.get("spec") != old.get("spec"))
+    """Whether an update changes what the standards speak of: other images, other containers."""
+    new_spec, old_spec = new.get("spec") or {}, old.get("spec") or {}
+    for field in ("containers", "initContainers"):
+        if _images(new_spec, field) != _images(old_spec, field):
+            return True
+    known = {c.get("name"): c.get("image") for c in old_spec.get("ephemeralContainers") or ()}
+    return any(
+        container.get("name") not in known or known[container["name"]] != container.get("image")
+        for container in new_spec.get("ephemeralContainers") or ()
+    )
+
+
+def _images(spec: Object, field: str) -> list[object]:
+    return [container.get("image") for container in spec.get(field) or ()]
 
 
 def _template(obj: Object) -> Object:
+    if "template" in obj:  # a PodTemplate
+        return obj["template"] or {}
     spec = obj.get("spec") or {}
     if "jobTemplate" in spec:
         spec = (spec["jobTemplate"] or {}).get("spec") or {}

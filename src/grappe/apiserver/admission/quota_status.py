@@ -33,19 +33,14 @@ class QuotaStatus:
 
     def start(self, loopback: Loopback) -> None:
         self._loopback = loopback
-        store = self._store
-        self._upkeep.look_at(record.key for record in store.list(RESOURCE_QUOTAS.bucket))
-        quotas = store.watch(RESOURCE_QUOTAS.bucket, store.revision, self._quotas_changed)
-        self._upkeep.start(quotas)
+        self._upkeep.follow(self._store, RESOURCE_QUOTAS.bucket)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         for watch in self._watches.values():
             watch.cancel()
         self._watches.clear()
         await self._upkeep.stop()
-
-    def _quotas_changed(self, events: Sequence[Event]) -> None:
-        self._upkeep.look_at(event.record.key for event in events)
 
     def _objects_changed(self, bucket: str, events: Sequence[Event]) -> None:
         touched = {e.record.key.partition("/")[0] for e in events if _matters(e)}

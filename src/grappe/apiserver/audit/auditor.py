@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from grappe.apiserver.audit.event import NAMED_WITHIN, Followed, Told, needs_name
 from grappe.apiserver.audit.log import AuditLog
 from grappe.apiserver.audit.policy import LEVELS, Level, Policy
+from grappe.apiserver.audit.webhook import AuditWebhook
 from grappe.apiserver.http.messages import Request, Response, User
 from grappe.apiserver.registry.interface import RequestInfo
 from grappe.base.clock import Clock
@@ -33,7 +34,11 @@ class Auditor:
         clock: Clock,
         new_id: Callable[[], str],
         reason: Callable[[User, RequestInfo], str],
+        webhook: AuditWebhook | None = None,
     ) -> None:
+        losing: dict[str, AuditLog | AuditWebhook] = {"log": log}
+        if webhook is not None:
+            losing["webhook"] = webhook
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
@@ -54,7 +59,7 @@ class Auditor:
                 "apiserver_audit_error_total",
                 "Events that were lost.",
                 ("plugin",),
-                lambda: ((("log",), log.lost),),
+                lambda: (((plugin,), one.lost) for plugin, one in losing.items()),
             )
         )
         registry.add(

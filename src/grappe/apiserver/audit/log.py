@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 log = logging.getLogger("grappe.apiserver.audit")
@@ -25,10 +25,16 @@ Line = Callable[[], bytes]
 
 class AuditLog:
     """`add` takes what makes a line; it is made and written a moment later. `lost` counts the
-    lines that a full or broken disk has cost."""
+    lines that a full or broken disk has cost. `forward` is given whatever lines are made."""
 
-    def __init__(self, path: Path, file_bytes: int = FILE_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file_bytes: int = FILE_BYTES,
+        forward: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
         self._path = path
+        self._forward = forward
         self.lost = 0
         self._file_bytes = file_bytes
         self._lines: list[Line] = []
@@ -74,7 +80,10 @@ class AuditLog:
     def _write(self, lines: list[Line]) -> None:
         if not lines:
             return
-        text = b"".join([line() for line in lines])
+        made = [line() for line in lines]
+        if self._forward is not None:
+            self._forward(made)
+        text = b"".join(made)
         try:
             if self._file is None or self._size + len(text) > self._file_bytes:
                 self._open()

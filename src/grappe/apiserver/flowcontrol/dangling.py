@@ -31,24 +31,15 @@ class DanglingConditions:
         store = self._store
         names = [record.key for record in store.list(FLOW_SCHEMAS.bucket)]
         await asyncio.gather(*map(self._settle, names), return_exceptions=True)
-        self._look_at_all()
-        self._upkeep.start(
-            store.watch(FLOW_SCHEMAS.bucket, store.revision, self._schemas_changed),
-            store.watch(LEVELS.bucket, store.revision, self._levels_changed),
-        )
+        self._upkeep.follow(store, FLOW_SCHEMAS.bucket)
+        self._upkeep.start(store.watch(LEVELS.bucket, store.revision, self._levels_changed))
 
     async def stop(self) -> None:
         await self._upkeep.stop()
 
-    def _schemas_changed(self, events: Sequence[Event]) -> None:
-        self._upkeep.look_at(event.record.key for event in events if event.type != "DELETED")
-
     def _levels_changed(self, events: Sequence[Event]) -> None:
         if any(event.type != "MODIFIED" for event in events):
-            self._look_at_all()
-
-    def _look_at_all(self) -> None:
-        self._upkeep.look_at(record.key for record in self._store.list(FLOW_SCHEMAS.bucket))
+            self._upkeep.look_at(record.key for record in self._store.list(FLOW_SCHEMAS.bucket))
 
     async def _settle(self, name: str) -> None:
         record = self._store.get(FLOW_SCHEMAS.bucket, name)

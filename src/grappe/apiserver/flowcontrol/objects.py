@@ -99,22 +99,10 @@ def flow_objects() -> Iterable[Object]:
         _rule(["*"], "", ["nodes", "nodes/status"], cluster=True),
         _rule(["*"], "coordination.k8s.io", ["leases"]),
     ]
-    endpoints = [_rule(_LEADERS, "", ["endpoints"])]
     leaders = [_MANAGER, _SCHEDULER, _account("*")]
     yield _schema("exempt", "exempt", 1, "", _groups("system:masters"))
     yield _schema("probes", "exempt", 2, "", _groups(*_EVERYBODY), paths=probes)
     yield _schema("system-leader-election", "leader-election", 100, "ByUser", leaders, [_LEASES])
-    yield _schema(
-        "endpoint-controller",
-        "workload-high",
-        150,
-        "ByUser",
-        [_MANAGER, _account("endpoint-controller"), _account("endpointslicemirroring-controller")],
-        endpoints,
-    )
-    yield _schema(
-        "workload-leader-election", "leader-election", 200, "ByUser", [_account("*")], [_LEASES]
-    )
     yield _schema("system-node-high", "node-high", 400, "ByUser", _groups("system:nodes"), nodes)
     yield _schema("system-nodes", "system", 500, "ByUser", _groups("system:nodes"))
     yield _schema("kube-controller-manager", "workload-high", 800, "ByNamespace", [_MANAGER])

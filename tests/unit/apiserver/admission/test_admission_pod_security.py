@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grappe.apiserver.admission.pod_security import policy
 from grappe.apiserver.admission.pod_security_levels import LEVELS, violations
+from grappe.apiserver.admission.pod_security_policy import (
+    NOTHING_ASKED,
+    Policies,
+    Policy,
+    policies,
+)
 
 GOOD = {
     "allowPrivilegeEscalation": False,
@@ -137,9 +142,32 @@ def test_labels_say_level_and_version_and_a_slip_is_strict() -> None:
         "pod-security.kubernetes.io/enforce-version": "v1.30",
         "pod-security.kubernetes.io/warn": "resticted",
     }
-    assert str(policy(labels, "enforce")) == '"baseline:v1.30"'
-    assert str(policy(labels, "warn")) == '"restricted:latest"'
-    assert policy(labels, "audit").level == "privileged"
+    found = policies(labels, NOTHING_ASKED)
+    assert str(found.enforce) == '"baseline:v1.30"'
+    assert found.warn.level == found.audit.level == "privileged"  # what is no level asks nothing
+    slip = policies({"pod-security.kubernetes.io/enforce": "resticted"}, NOTHING_ASKED)
+    assert slip == Policies(enforce=Policy("restricted"))  # but to enforce it asks everything
+
+
+def test_who_enforces_without_a_word_about_warnings_is_warned() -> None:
+    labels = {
+        "pod-security.kubernetes.io/enforce": "baseline",
+        "pod-security.kubernetes.io/enforce-version": "v1.30",
+    }
+    assert policies(labels, NOTHING_ASKED).warn == Policy("baseline", "v1.30")
+    labels["pod-security.kubernetes.io/warn-version"] = "v1.31"
+    assert policies(labels, NOTHING_ASKED).warn == Policy("baseline", "v1.31")
+    stricter = Policies(warn=Policy("restricted", "v1.29"))
+    assert policies(labels, stricter).warn == Policy("restricted", "v1.31")
+    labels["pod-security.kubernetes.io/warn"] = "privileged"
+    assert policies(labels, NOTHING_ASKED).warn.level == "privileged"
+
+
+def test_what_no_label_says_counts_by_default() -> None:
+    defaults = Policies(Policy("baseline", "v1.29"), Policy("restricted"), Policy("restricted"))
+    assert policies({"a": "b"}, defaults) == defaults
+    found = policies({"pod-security.kubernetes.io/enforce": "privileged"}, defaults)
+    assert found == defaults._replace(enforce=Policy("privileged", "v1.29"))
 
 
 TWO_SYSCTLS = {"sysctls": [{"name": "net.ipv4.tcp_rmem"}, {"name": "net.ipv4.tcp_fin_timeout"}]}

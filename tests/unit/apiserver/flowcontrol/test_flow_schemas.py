@@ -47,7 +47,7 @@ LEASES = asks("update", "coordination.k8s.io", "leases")
         (NODE, LEASES, "system-node-high"),
         (MANAGER, LEASES, "system-leader-election"),
         (MANAGER, PODS, "kube-controller-manager"),
-        (MANAGER, asks("update", "", "endpoints"), "endpoint-controller"),
+        (MANAGER, asks("update", "", "endpoints"), "kube-controller-manager"),
         (User("system:kube-scheduler", (AUTHENTICATED,)), PODS, "kube-scheduler"),
         (SYSTEM_ACCOUNT, PODS, "kube-system-service-accounts"),
         (ACCOUNT, PODS, "service-accounts"),

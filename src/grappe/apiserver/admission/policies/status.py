@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from grappe.api import Object
 from grappe.api.resources import builtin_kind
@@ -12,7 +12,7 @@ from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.upkeep import Upkeep
-from grappe.store.interface import Event, Store
+from grappe.store.interface import Store
 
 _MOST_KINDS = 10
 
@@ -32,15 +32,11 @@ class PolicyStatus:
 
     def start(self, loopback: Loopback) -> None:
         self._loopback = loopback
-        store, bucket = self._store, self._resource.bucket
-        self._upkeep.start(store.watch(bucket, store.revision, self._changed))
-        self._upkeep.look_at(record.key for record in store.list(bucket))
+        self._upkeep.follow(self._store, self._resource.bucket)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         await self._upkeep.stop()
-
-    def _changed(self, events: Sequence[Event]) -> None:
-        self._upkeep.look_at(event.record.key for event in events if event.type != "DELETED")
 
     async def _settle(self, name: str) -> None:
         record = self._store.get(self._resource.bucket, name)

@@ -9,7 +9,6 @@ https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrappin
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
 
 from grappe.api import Object
 from grappe.apiserver.auth.action import Action
@@ -20,7 +19,7 @@ from grappe.apiserver.http.messages import User
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import body_of
 from grappe.apiserver.upkeep import Upkeep
-from grappe.store.interface import Event, Store
+from grappe.store.interface import Store
 
 _OWN = "Auto approving self kubelet client certificate after SubjectAccessReview."
 _ANY = "Auto approving kubelet client certificate after SubjectAccessReview."
@@ -36,16 +35,12 @@ class Approver:
         self._loopback: Loopback | None = None
 
     def start(self, loopback: Loopback) -> None:
-        store = self._store
         self._loopback = loopback
-        self._upkeep.look_at(record.key for record in store.list(REQUESTS.bucket))
-        self._upkeep.start(store.watch(REQUESTS.bucket, store.revision, self._changed))
+        self._upkeep.follow(self._store, REQUESTS.bucket)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         await self._upkeep.stop()
-
-    def _changed(self, events: Sequence[Event]) -> None:
-        self._upkeep.look_at(e.record.key for e in events if e.type == "ADDED")
 
     async def _settle(self, name: str) -> None:
         record = self._store.get(REQUESTS.bucket, name)

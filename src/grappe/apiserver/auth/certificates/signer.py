@@ -6,7 +6,7 @@ In Kubernetes a controller does this; here it is where the CA's key is.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from grappe.api import Object
 from grappe.api.resources import Resource, builtin_kind
@@ -15,7 +15,7 @@ from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import body_of
 from grappe.apiserver.upkeep import Upkeep
 from grappe.base.clock import Clock, rfc3339
-from grappe.store.interface import Event, Store
+from grappe.store.interface import Store
 
 _LONGEST = 365 * 24 * 3600  # seconds a certificate is good for, unless less is asked for
 
@@ -52,16 +52,12 @@ class Signer:
         self._loopback: Loopback | None = None
 
     def start(self, loopback: Loopback) -> None:
-        store = self._store
         self._loopback = loopback
-        self._upkeep.look_at(record.key for record in store.list(REQUESTS.bucket))
-        self._upkeep.start(store.watch(REQUESTS.bucket, store.revision, self._changed))
+        self._upkeep.follow(self._store, REQUESTS.bucket)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         await self._upkeep.stop()
-
-    def _changed(self, events: Sequence[Event]) -> None:
-        self._upkeep.look_at(e.record.key for e in events if e.type != "DELETED")
 
     async def _settle(self, name: str) -> None:
         record = self._store.get(REQUESTS.bucket, name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grappe.base.errors import UserError
+from grappe.apiserver.configuration import read_configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +61,14 @@ class Authentication:
 
 def load(path: Path) -> Authentication:
     """What the file at `path` says, if there is one; UserError naming all that is wrong in it."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return Authentication()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "see its owner and mode") from None
-    # Not before there is something to read: every start would pay for it.
-    import yaml
+    obj = read_configuration(path, _problems)
+    return Authentication() if obj is None else parse(obj)
 
-    from grappe.apiserver.auth.oidc.config_problems import problems
 
-    try:
-        obj = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is no YAML: {error}", "correct it") from None
-    found = list(problems(obj))
-    if found:
-        raise UserError(f"{path} is wrong: " + "; ".join(found), "correct it and start again")
-    return parse(obj)
+def _problems(obj: Any) -> Iterable[str]:
+    from grappe.apiserver.auth.oidc.config_problems import problems  # when there is a file
+
+    return problems(obj)
 
 
 def parse(obj: Mapping[str, Any]) -> Authentication:

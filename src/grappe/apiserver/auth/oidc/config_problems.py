@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from grappe.api import names
+from grappe.apiserver.configuration import misshapen
 
 _VERSIONS = tuple(f"apiserver.config.k8s.io/{v}" for v in ("v1", "v1beta1"))
 _MOST_ISSUERS = 64
@@ -47,12 +48,11 @@ _SHAPE: Mapping[str, Any] = {
     ],
     "anonymous": {"enabled": bool, "conditions": [{"path": str}]},
 }
-_NAMES = {str: "a text", bool: "true or false"}
 
 
 def problems(obj: Any) -> Iterator[str]:
     """All that is wrong with an AuthenticationConfiguration, each with its field."""
-    wrong_shape = list(_misshapen(obj, _SHAPE, ""))
+    wrong_shape = list(misshapen(obj, _SHAPE))
     if wrong_shape:
         yield from wrong_shape
         return
@@ -84,31 +84,6 @@ def problems(obj: Any) -> Iterator[str]:
             "anonymous.conditions: Invalid value: enabled should be set to true when conditions "
             "are defined"
         )
-
-
-def _misshapen(value: Any, shape: Any, where: str) -> Iterator[str]:
-    if value is None and where:
-        return
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            yield f"{where or 'the file'}: must be an object"
-            return
-        prefix = f"{where}." if where else ""
-        for key, inner in value.items():
-            if key in shape:
-                yield from _misshapen(inner, shape[key], f"{prefix}{key}")
-            else:
-                yield f'unknown field "{prefix}{key}"'
-    elif isinstance(shape, list):
-        if not isinstance(value, list):
-            yield f"{where}: must be a list"
-            return
-        for index, inner in enumerate(value):
-            if inner is None:
-                yield f"{where}[{index}]: must not be empty"
-            yield from _misshapen(inner, shape[0], f"{where}[{index}]")
-    elif not isinstance(value, shape):
-        yield f"{where}: must be {_NAMES[shape]}"
 
 
 def _issuer_problems(issuer: Mapping[str, Any], where: str) -> Iterator[str]:

@@ -26,65 +26,75 @@ kubernetes.io/legacy-unknown
   create authorization.k8s.io subjectaccessreviews
   create,patch,update -,events.k8s.io events
 system:controller:clusterrole-aggregation-controller
-  escalate,get,list,patch,update,watch rbac.authorization.k8s.io clusterroles
+  escalate,patch,read,update rbac.authorization.k8s.io clusterroles
 system:controller:cronjob-controller
   read,update batch cronjobs
   create,delete,patch,read,update batch jobs
-  update batch cronjobs/status,cronjobs/finalizers
+  update batch cronjobs/status
+  update batch cronjobs/finalizers
   delete,list,watch - pods
   create,patch,update -,events.k8s.io events
 system:controller:daemon-set-controller
   read apps,extensions daemonsets
-  update apps,extensions daemonsets/status,daemonsets/finalizers
+  update apps,extensions daemonsets/status
+  update apps,extensions daemonsets/finalizers
   list,watch - nodes
   create,delete,list,patch,watch - pods
   create - pods/binding
-  create,delete,read,patch,update apps controllerrevisions
+  create,delete,patch,read,update apps controllerrevisions
   create,patch,update -,events.k8s.io events
 system:controller:deployment-controller
   read,update apps,extensions deployments
-  update apps,extensions deployments/status,deployments/finalizers
-  create,delete,read,patch,update apps,extensions replicasets
+  update apps,extensions deployments/status
+  update apps,extensions deployments/finalizers
+  create,delete,patch,read,update apps,extensions replicasets
   read,update - pods
   create,patch,update -,events.k8s.io events
+system:controller:device-taint-eviction-controller
+  delete,read - pods
+  patch,update - pods/status
+  read resource.k8s.io resourceclaims
+  read resource.k8s.io resourceslices
+  read resource.k8s.io deviceclasses
+  create,patch,update -,events.k8s.io events
 system:controller:disruption-controller
-  read apps,extensions deployments,replicasets
-  read apps statefulsets
+  read apps,extensions deployments
+  read apps,extensions replicasets
   read - replicationcontrollers
   read policy poddisruptionbudgets
+  read apps statefulsets
   update policy poddisruptionbudgets/status
-  read,patch - pods
   patch,update - pods/status
-  create,patch,update -,events.k8s.io events
   get * */scale
+  create,patch,update -,events.k8s.io events
 system:controller:endpoint-controller
   read - pods,services
-  create,delete,get,list,update,watch - endpoints
+  create,delete,read,update - endpoints
   create - endpoints/restricted
   create,patch,update -,events.k8s.io events
 system:controller:endpointslice-controller
   read - nodes,pods,services
   update - services/finalizers
-  create,delete,get,list,update,watch discovery.k8s.io endpointslices
+  create,delete,read,update discovery.k8s.io endpointslices
   create,patch,update -,events.k8s.io events
 system:controller:endpointslicemirroring-controller
   read - endpoints,services
   update - services/finalizers
   update - endpoints/finalizers
-  create,delete,get,list,update,watch discovery.k8s.io endpointslices
+  create,delete,read,update discovery.k8s.io endpointslices
   create,patch,update -,events.k8s.io events
 system:controller:ephemeral-volume-controller
-  update - pods/finalizers
   read - pods
+  update - pods/finalizers
   create,read - persistentvolumeclaims
   create,patch,update -,events.k8s.io events
 system:controller:expand-controller
-  read,patch,update - persistentvolumes
+  patch,read,update - persistentvolumes
   patch,update - persistentvolumeclaims/status
   read - persistentvolumeclaims
   create,patch,update -,events.k8s.io events
 system:controller:generic-garbage-collector
-  delete,get,list,patch,update,watch * *
+  delete,patch,read,update * *
   create,patch,update -,events.k8s.io events
 system:controller:horizontal-pod-autoscaler
   read autoscaling horizontalpodautoscalers
@@ -96,52 +106,56 @@ system:controller:horizontal-pod-autoscaler
   read external.metrics.k8s.io *
   create,patch,update -,events.k8s.io events
 system:controller:job-controller
-  read,patch,update batch jobs
-  update batch jobs/status,jobs/finalizers
+  patch,read,update batch jobs
+  update batch jobs/status
+  update batch jobs/finalizers
   create,delete,list,patch,watch - pods
   create,patch,update -,events.k8s.io events
 system:controller:legacy-service-account-token-cleaner
   get - configmaps kube-apiserver-legacy-service-account-token-tracking
   delete,patch - secrets
 system:controller:namespace-controller
-  delete,get,list,watch - namespaces
+  delete,read - namespaces
   update - namespaces/finalize,namespaces/status
-  delete,deletecollection,get,list * *
+  delete,deletecollection,read * *
 system:controller:node-controller
-  delete,get,list,patch,update - nodes
+  delete,patch,read,update - nodes
   patch,update - nodes/status
   patch,update - pods/status
-  delete,list - pods
+  delete,read - pods
   create,patch,update -,events.k8s.io events
-  get - pods
 system:controller:persistent-volume-binder
-  create,delete,get,list,update,watch - persistentvolumes
+  create,delete,read,update - persistentvolumes
   update - persistentvolumes/status
-  get,list,update,watch - persistentvolumeclaims
+  read,update - persistentvolumeclaims
   update - persistentvolumeclaims/status
-  create,delete,get,list,watch - pods
+  create,delete,read - pods
   read storage.k8s.io storageclasses
+  list,watch - nodes
   create,patch,update -,events.k8s.io events
+  watch - events
 system:controller:pod-garbage-collector
   delete,list,watch - pods
   read - nodes
-  patch,update - pods/status
+  patch - pods/status
 system:controller:pv-protection-controller
-  get,list,update,watch - persistentvolumes
+  read,update - persistentvolumes
   create,patch,update -,events.k8s.io events
 system:controller:pvc-protection-controller
-  get,list,update,watch - persistentvolumeclaims
+  read,update - persistentvolumeclaims
   update - persistentvolumeclaims/status
   read - pods
   create,patch,update -,events.k8s.io events
 system:controller:replicaset-controller
   read,update apps,extensions replicasets
-  update apps,extensions replicasets/status,replicasets/finalizers
+  update apps,extensions replicasets/status
+  update apps,extensions replicasets/finalizers
   create,delete,list,patch,watch - pods
   create,patch,update -,events.k8s.io events
 system:controller:replication-controller
   read,update - replicationcontrollers
-  update - replicationcontrollers/status,replicationcontrollers/finalizers
+  update - replicationcontrollers/status
+  update - replicationcontrollers/finalizers
   create,delete,list,patch,watch - pods
   create,patch,update -,events.k8s.io events
 system:controller:resource-claim-controller
@@ -151,6 +165,7 @@ system:controller:resource-claim-controller
   patch,update resource.k8s.io resourceclaims,resourceclaims/status
   patch,update - pods/status
   create,patch,update -,events.k8s.io events
+  patch,update resource.k8s.io resourceclaims/binding
 system:controller:resourcequota-controller
   list,watch * *
   update - resourcequotas/status
@@ -172,7 +187,7 @@ system:controller:service-account-controller
   create - serviceaccounts
   create,patch,update -,events.k8s.io events
 system:controller:service-cidrs-controller
-  read,patch,update networking.k8s.io servicecidrs
+  patch,read,update networking.k8s.io servicecidrs
   patch,update networking.k8s.io servicecidrs/finalizers
   patch,update networking.k8s.io servicecidrs/status
   read networking.k8s.io ipaddresses
@@ -185,20 +200,16 @@ system:controller:service-controller
 system:controller:statefulset-controller
   list,watch - pods
   read apps statefulsets
-  update apps statefulsets/status,statefulsets/finalizers
+  update apps statefulsets/status
+  update apps statefulsets/finalizers
   create,delete,get,patch,update - pods
-  create,delete,get,list,patch,update,watch apps controllerrevisions
+  create,delete,patch,read,update apps controllerrevisions
   create,read - persistentvolumeclaims
   delete,update - persistentvolumeclaims
   update - pods/finalizers
   create,patch,update -,events.k8s.io events
-system:controller:taint-eviction-controller
-  get - nodes
-  delete,read - pods
-  patch,update - pods/status
-  create,patch,update -,events.k8s.io events
 system:controller:ttl-after-finished-controller
-  delete,get,list,watch batch jobs
+  delete,read batch jobs
   create,patch,update -,events.k8s.io events
 system:controller:ttl-controller
   list,patch,update,watch - nodes
@@ -208,8 +219,8 @@ system:controller:validatingadmissionpolicy-status-controller
   get,patch,update admissionregistration.k8s.io validatingadmissionpolicies/status
   create,patch,update -,events.k8s.io events
 system:controller:volumeattributesclass-protection-controller
-  read - persistentvolumes
   read - persistentvolumeclaims
+  read - persistentvolumes
   read,update storage.k8s.io volumeattributesclasses
   create,patch,update -,events.k8s.io events
 """

@@ -30,7 +30,7 @@ def _rule(line: str) -> Object:
     if group == "url":
         return {"verbs": spelled, "nonResourceURLs": what.split(",")}
     rule: Object = {
-        "verbs": spelled,
+        "verbs": sorted(spelled),
         "apiGroups": ["" if name == "-" else name for name in group.split(",")],
         "resources": what.split(","),
     }
@@ -118,7 +118,7 @@ def _binding(name: str, role_kind: str, role: str, subjects: list[str], space: s
         "apiVersion": f"{RBAC}/v1",
         "metadata": _metadata(name, space),
         "roleRef": {"apiGroup": RBAC, "kind": role_kind, "name": role},
-        "subjects": [_subject(subject) for subject in subjects],
+        **({"subjects": [_subject(subject) for subject in subjects]} if subjects else {}),
     }
 
 

@@ -22,16 +22,25 @@ def completed(live: Object, wanted: Object) -> Object | None:
         both = (wanted["metadata"].get(part) or {}) | (metadata.get(part) or {})
         if both != (metadata.get(part) or {}):
             found["metadata"][part] = both
-    if "aggregationRule" in wanted:
-        found["aggregationRule"] = live.get("aggregationRule") or wanted["aggregationRule"]
-    elif "rules" in wanted:
-        missing = uncovered(compile_rules(live.get("rules")), compile_rules(wanted["rules"]))
-        if missing:
-            more = [rule.to_object() for rule in compact(missing)]
-            found["rules"] = [*(live.get("rules") or ()), *more]
-    if "subjects" in wanted:
-        have = live.get("subjects") or []
-        missing_subjects = [subject for subject in wanted["subjects"] if subject not in have]
-        if missing_subjects:
-            found["subjects"] = [*have, *missing_subjects]
+    if "roleRef" in wanted:
+        _extend(found, "subjects", wanted.get("subjects") or ())
+        if live.get("roleRef") != wanted["roleRef"]:
+            found["roleRef"] = wanted["roleRef"]
+    elif "aggregationRule" in wanted:
+        rule = dict(live.get("aggregationRule") or {})
+        _extend(rule, "clusterRoleSelectors", wanted["aggregationRule"]["clusterRoleSelectors"])
+        found["aggregationRule"] = rule
+    else:
+        found.pop("aggregationRule", None)
+        if live.get("rules") != wanted["rules"]:  # most are as they were made
+            missing = uncovered(compile_rules(live.get("rules")), compile_rules(wanted["rules"]))
+            _extend(found, "rules", [rule.to_object() for rule in compact(missing)])
     return None if found == live else found
+
+
+def _extend(obj: Object, field: str, wanted: list[Object] | tuple[()]) -> None:
+    """Add what a list lacks."""
+    have = obj.get(field) or []
+    missing = [each for each in wanted if each not in have]
+    if missing:
+        obj[field] = [*have, *missing]

@@ -28,51 +28,55 @@ system:discovery
 system:public-info-viewer
   get url /healthz,/livez,/readyz,/version,/version/
 system:monitoring
-  get url /healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*
+  get url /flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,\
+/statusz
+  get - nodes/metrics
 system:basic-user
   create authorization.k8s.io selfsubjectaccessreviews,selfsubjectrulesreviews
   create authentication.k8s.io selfsubjectreviews
 system:service-account-issuer-discovery
-  get url /.well-known/openid-configuration,/.well-known/openid-configuration/,\
-/openid/v1/jwks,/openid/v1/jwks/
+  get url /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,\
+/openid/v1/jwks/
 system:aggregate-to-admin aggregate-to-admin
   create authorization.k8s.io localsubjectaccessreviews
-  read,write rbac.authorization.k8s.io roles,rolebindings
+  read,write rbac.authorization.k8s.io rolebindings,roles
 system:aggregate-to-edit aggregate-to-edit
-  read - pods/attach,pods/proxy,pods/exec,pods/portforward,secrets,services/proxy
+  read - pods/attach,pods/exec,pods/portforward,pods/proxy,secrets,services/proxy
   impersonate - serviceaccounts
-  write - pods,pods/attach,pods/proxy,pods/exec,pods/portforward
+  write - pods,pods/attach,pods/exec,pods/portforward,pods/proxy
   create - pods/eviction
-  write - replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,\
-services/proxy,persistentvolumeclaims,configmaps,secrets,events
+  write - configmaps,persistentvolumeclaims,replicationcontrollers,replicationcontrollers/scale,\
+secrets,serviceaccounts,services,services/proxy
   create - serviceaccounts/token
-  write apps statefulsets,statefulsets/scale,daemonsets,deployments,deployments/scale,\
-deployments/rollback,replicasets,replicasets/scale
+  write -,events.k8s.io events
+  write apps daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,\
+replicasets/scale,statefulsets,statefulsets/scale
   write autoscaling horizontalpodautoscalers
-  write batch jobs,cronjobs
+  write batch cronjobs,jobs
   write extensions daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,\
 networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale
   write policy poddisruptionbudgets
-  write networking.k8s.io networkpolicies,ingresses
-  create,delete,deletecollection,get,list,patch,update,watch coordination.k8s.io leases
+  write networking.k8s.io ingresses,networkpolicies
+  read,write coordination.k8s.io leases
   write resource.k8s.io resourceclaims,resourceclaimtemplates
 system:aggregate-to-view aggregate-to-view
-  read - pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,\
-services/status,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,configmaps
-  read - limitranges,resourcequotas,bindings,events,pods/status,resourcequotas/status,\
-namespaces/status,replicationcontrollers/status,pods/log
+  read - configmaps,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,pods,\
+replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,services/status
+  read - bindings,limitranges,namespaces/status,pods/log,pods/status,\
+replicationcontrollers/status,resourcequotas,resourcequotas/status
   read - namespaces
+  read -,events.k8s.io events
   read discovery.k8s.io endpointslices
-  read apps controllerrevisions,statefulsets,statefulsets/status,statefulsets/scale,daemonsets,\
-daemonsets/status,deployments,deployments/status,deployments/scale,replicasets,\
-replicasets/status,replicasets/scale
+  read apps controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,\
+deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,\
+statefulsets/scale,statefulsets/status
   read autoscaling horizontalpodautoscalers,horizontalpodautoscalers/status
-  read batch jobs,cronjobs,cronjobs/status,jobs/status
+  read batch cronjobs,cronjobs/status,jobs,jobs/status
   read extensions daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,\
 ingresses,ingresses/status,networkpolicies,replicasets,replicasets/scale,replicasets/status,\
 replicationcontrollers/scale
   read policy poddisruptionbudgets,poddisruptionbudgets/status
-  read networking.k8s.io networkpolicies,ingresses,ingresses/status
+  read networking.k8s.io ingresses,ingresses/status,networkpolicies
   read resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates
 system:auth-delegator
   create authentication.k8s.io tokenreviews
@@ -83,9 +87,10 @@ system:heapster
 system:kube-aggregator
   read - endpoints,services
 system:kubelet-api-admin
-  read,proxy - nodes
-  * - nodes/proxy,nodes/metrics,nodes/stats,nodes/log,nodes/spec,nodes/checkpoint,\
-nodes/configz,nodes/healthz,nodes/pods
+  read - nodes
+  proxy - nodes
+  * - nodes/log,nodes/metrics,nodes/proxy,nodes/stats
+  * - nodes/configz,nodes/healthz,nodes/pods
 system:certificates.k8s.io:certificatesigningrequests:nodeclient
   create certificates.k8s.io certificatesigningrequests/nodeclient
 system:certificates.k8s.io:certificatesigningrequests:selfnodeclient
@@ -105,11 +110,11 @@ system:node-problem-detector
   patch - nodes/status
   create,patch,update -,events.k8s.io events
 system:node-proxier
-  list,watch - services,endpoints
+  list,watch - endpoints,services
   read - nodes
   create,patch,update -,events.k8s.io events
-  list,watch discovery.k8s.io endpointslices
   list,watch networking.k8s.io servicecidrs
+  list,watch discovery.k8s.io endpointslices
 grappe:node-network
   read - endpoints,namespaces,nodes,pods,services
   patch - services/status
@@ -124,31 +129,40 @@ system:persistent-volume-provisioner
   watch - events
   create,patch,update -,events.k8s.io events
 system:volume-scheduler
-  read,patch,update - persistentvolumes
+  patch,read,update - persistentvolumes
   read storage.k8s.io storageclasses
-  read,patch,update - persistentvolumeclaims
+  patch,read,update - persistentvolumeclaims
 system:kube-scheduler
   create,patch,update -,events.k8s.io events
-  create,list,watch coordination.k8s.io leases
-  get,update coordination.k8s.io leases kube-scheduler
+  create coordination.k8s.io leases
+  read,update coordination.k8s.io leases kube-scheduler
+  read,write coordination.k8s.io leasecandidates
   read - nodes
   delete,read - pods
   create - bindings,pods/binding
   patch,update - pods/status
   read - replicationcontrollers,services
-  read apps replicasets,statefulsets
+  read apps,extensions replicasets
+  read apps statefulsets
   read policy poddisruptionbudgets
   read - persistentvolumeclaims,persistentvolumes
   create authentication.k8s.io tokenreviews
   create authorization.k8s.io subjectaccessreviews
-  read storage.k8s.io csinodes,csidrivers,csistoragecapacities,volumeattachments
+  read storage.k8s.io csinodes
+  read storage.k8s.io volumeattachments
   read - namespaces
-  read resource.k8s.io deviceclasses,resourceslices
-  read,patch,update resource.k8s.io resourceclaims,resourceclaims/status
-  read,patch,update - pods/finalizers
+  read storage.k8s.io csidrivers
+  read storage.k8s.io csistoragecapacities
+  read resource.k8s.io deviceclasses
+  patch,read,update resource.k8s.io resourceclaims
+  patch,read,update resource.k8s.io resourceclaims/status
+  update - pods/finalizers
+  read resource.k8s.io resourceslices
+  create,delete resource.k8s.io resourceclaims
+  patch,update resource.k8s.io resourceclaims/binding
 system:kube-controller-manager
   create,patch,update -,events.k8s.io events
-  create,list,watch coordination.k8s.io leases
+  create coordination.k8s.io leases
   get,update coordination.k8s.io leases kube-controller-manager
   create - secrets,serviceaccounts
   delete - secrets
@@ -170,6 +184,7 @@ system:discovery system:discovery g:{AUTHENTICATED}
 system:public-info-viewer system:public-info-viewer g:{AUTHENTICATED} g:{UNAUTHENTICATED}
 system:monitoring system:monitoring g:system:monitoring
 system:service-account-issuer-discovery system:service-account-issuer-discovery g:{SERVICE_ACCOUNTS}
+system:node system:node
 system:node-proxier system:node-proxier u:system:kube-proxy
 system:kube-controller-manager system:kube-controller-manager u:system:kube-controller-manager
 system:kube-dns system:kube-dns s:kube-system/kube-dns
@@ -186,11 +201,11 @@ kube-public/system:controller:bootstrap-signer
 kube-system/extension-apiserver-authentication-reader
   read - configmaps extension-apiserver-authentication
 kube-system/system::leader-locking-kube-controller-manager
-  watch - configmaps
-  get,update - configmaps kube-controller-manager
+  create,read,update coordination.k8s.io leases
+  create,read,update coordination.k8s.io leasecandidates
 kube-system/system::leader-locking-kube-scheduler
-  watch - configmaps
-  get,update - configmaps kube-scheduler
+  create,read,update coordination.k8s.io leases
+  create,read,update coordination.k8s.io leasecandidates
 kube-system/system:controller:bootstrap-signer
   read - secrets
 kube-system/system:controller:cloud-provider
@@ -206,7 +221,7 @@ kube-public/system:controller:bootstrap-signer s:kube-system/bootstrap-signer
 kube-system/extension-apiserver-authentication-reader u:system:kube-controller-manager \
 u:system:kube-scheduler =system::extension-apiserver-authentication-reader
 kube-system/system::leader-locking-kube-controller-manager u:system:kube-controller-manager \
-s:kube-system/kube-controller-manager
+s:kube-system/kube-controller-manager s:kube-system/leader-election-controller
 kube-system/system::leader-locking-kube-scheduler u:system:kube-scheduler \
 s:kube-system/kube-scheduler
 kube-system/system:controller:bootstrap-signer s:kube-system/bootstrap-signer
