@@ -27,6 +27,7 @@ from grappe.api.cel.types import (
 )
 from grappe.api.cel.values import CelError, EvaluationError
 from grappe.api.schema import builtin_schema
+from grappe.base.turns import pause
 
 if TYPE_CHECKING:
     from grappe.api.cel.ast import Expr
@@ -246,6 +247,7 @@ class Budget:
         """The value. EvaluationError with Kubernetes' words, OutOfBudget when nothing is left."""
         if self.left <= 0:
             raise OutOfBudget
+        pause()
         meter = Meter()
         try:
             return program.evaluate(inputs, meter)

@@ -11,6 +11,7 @@ from typing import Any
 
 from grappe.api.cel.ast import Call, Comprehension, Const, Expr, Ident, ListExpr, Select, StructExpr
 from grappe.api.cel.values import CostExceeded
+from grappe.base.turns import STRIDE, paced, pause
 
 PER_CALL = 1_000_000
 """What one evaluation of one expression may cost."""
@@ -27,18 +28,25 @@ LONGEST_MESSAGE = 5 * 1024
 
 
 class Meter:
-    """Counts one evaluation's work."""
+    """Counts one evaluation's work, and pauses now and then for everybody else's."""
 
-    __slots__ = ("limit", "spent")
+    __slots__ = ("_next", "limit", "spent")
 
     def __init__(self, limit: int = PER_CALL) -> None:
         self.limit = limit
         self.spent = 0
+        self._next = min(limit, STRIDE)
 
     def spend(self, cost: int) -> None:
         self.spent += cost
+        if self.spent > self._next:
+            self._look()
+
+    def _look(self) -> None:
         if self.spent > self.limit:
             raise CostExceeded
+        pause()
+        self._next = min(self.limit, self.spent + STRIDE)
 
 
 def steps(expr: Expr) -> int:
@@ -91,10 +99,15 @@ def _of_smaller(left: Any, right: Any) -> int:
 def _deep(value: Any) -> int:
     """The nodes of a value."""
     if isinstance(value, list):
-        return 1 + sum(map(_deep, value))
+        return 1 + sum(map(_deep, paced(value)))
     if isinstance(value, dict):
-        return 1 + sum(map(_deep, value.values()))
+        return 1 + sum(map(_deep, paced(value.values())))
     return _tenths(len(value)) if isinstance(value, str) else 1
+
+
+def _of_replaced(value: str, old: str, new: str, *count: int) -> int:
+    """What is read, and what is made of it."""
+    return _tenths(len(value), value.count(old) * len(new))
 
 
 def _of_search(item: Any, container: Any) -> int:
@@ -117,19 +130,20 @@ PRICES: dict[str, Callable[..., int]] = {
     "format": lambda value, args: _tenths(_length(value)) + sum(map(_deep, args)),
     "indexOf": _of_product,
     "isSorted": _of_all,
-    "join": lambda values, *rest: 1 + sum(map(_deep, values)),
+    "join": lambda values, between="": _deep(values) + len(values) * len(between) // 10,
     "lastIndexOf": _of_product,
     "lowerAscii": _of_all,
     "matches": _of_product,
     "max": lambda values: _length(values),
     "min": lambda values: _length(values),
-    "replace": _of_all,
+    "replace": _of_replaced,
     "sets.contains": _of_pairs,
     "sets.equivalent": lambda left, right: 2 * _of_pairs(left, right),
     "sets.intersects": _of_pairs,
     "split": _of_all,
     "startsWith": lambda value, part: _tenths(_length(part)),
     "string": _of_all,
+    "strings.quote": _of_all,
     "substring": _of_all,
     "sum": lambda values: _length(values),
     "trim": _of_all,

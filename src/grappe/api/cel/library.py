@@ -29,6 +29,7 @@ from grappe.api.cel.ast import Expr, read_expression
 from grappe.api.cel.registry import declared
 from grappe.api.cel.standard import REPLACED
 from grappe.api.cel.types import Type
+from grappe.base.turns import pause
 
 _LOADED = (functions, operators, times)  # importing them is what declares their functions
 _KNOWN_TYPES = (any_pb2, duration_pb2, empty_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
@@ -76,6 +77,7 @@ class Environment:
 
     def check(self, source: str) -> Checked:
         """Parse and type-check; CompileError."""
+        pause()
         try:
             compiled = self._env.compile(source)
         except Exception as error:  # the library raises RuntimeError, and ValueError for some
@@ -87,6 +89,7 @@ class Environment:
 
     def parse(self, source: str) -> Expr:
         """Parse only; CompileError."""
+        pause()
         try:
             compiled = self._env.compile(source, disable_check=True)
         except Exception as error:

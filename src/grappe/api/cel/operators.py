@@ -23,10 +23,12 @@ from grappe.api.cel.values import (
     TypeValue,
     UInt,
     equal,
+    hashed,
     no_overload,
     type_name,
 )
-from grappe.api.schema.regex import go_regex
+from grappe.api.schema.regex import PatternError, go_regex
+from grappe.base.turns import paced
 
 _MAX, _MIN = (1 << 63) - 1, -(1 << 63)
 
@@ -80,7 +82,8 @@ def _joined(left: list[Any], right: list[Any]) -> list[Any]:
     """https://kubernetes.io/docs/reference/using-api/cel/ on `x-kubernetes-list-type`."""
     if isinstance(left, SetList):
         merged = SetList(left)
-        merged.extend(item for item in right if not any(equal(item, had) for had in left))
+        had = set(map(hashed, paced(left)))
+        merged.extend(item for item in paced(right) if hashed(item) not in had)
         return merged
     if isinstance(left, MapList):
         by_key = MapList(left)
@@ -172,7 +175,7 @@ def contained(item: Any, container: Any) -> bool:
     if isinstance(container, list):
         if type(item) is str:
             return item in container
-        return any(equal(item, one) for one in container)
+        return any(equal(item, one) for one in paced(container))
     raise no_overload()
 
 
@@ -357,6 +360,6 @@ def matches(value: Any, pattern: Any) -> bool:
     if not isinstance(value, str) or not isinstance(pattern, str):
         raise no_overload()
     try:
-        return go_regex(pattern).search(value) is not None
-    except re.error as error:
-        raise CelError(f"error parsing regexp: {error}") from None
+        return go_regex(pattern).search(value)
+    except PatternError as error:
+        raise CelError(str(error)) from None

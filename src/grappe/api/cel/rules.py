@@ -17,6 +17,7 @@ from grappe.api.cel.types import DYN, Adapter, Schemas, Type, adapter
 from grappe.api.cel.values import NONE, CostExceeded, EvaluationError, Optional
 from grappe.api.errors import Cause
 from grappe.api.schema import Node
+from grappe.base.turns import pause
 
 if TYPE_CHECKING:
     from grappe.api.cel.library import Environment
@@ -195,6 +196,7 @@ class _Evaluation:
 
     def _one(self, rule: Rule, variables: Object, place: str, kind: str) -> Cause | None:
         assert rule.program is not None
+        pause()
         if self._left <= 0:
             raise _OutOfBudget(causes.invalid(place, kind, _OVER_BUDGET))
         meter = Meter()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from grappe.base.clock import utc_text
+from grappe.base.turns import paced
 
 NANO = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -229,11 +230,11 @@ def equal(left: Any, right: Any) -> bool:
             return False
         if isinstance(left, SetList) or isinstance(right, SetList):
             return _same_members(left, right)
-        return all(map(equal, left, right))
+        return all(map(equal, paced(left), right))
     if isinstance(left, dict):
         if not isinstance(right, dict) or len(left) != len(right):
             return False
-        return all(k in right and equal(v, right[k]) for k, v in left.items())
+        return all(k in right and equal(v, right[k]) for k, v in paced(left.items()))
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS):
@@ -246,19 +247,25 @@ def equal(left: Any, right: Any) -> bool:
 
 
 def _same_members(left: Iterable[Any], right: Iterable[Any]) -> bool:
-    try:
-        return set(left) == set(right)
-    except TypeError:
-        return all(any(equal(a, b) for b in right) for a in left) and all(
-            any(equal(a, b) for a in left) for b in right
-        )
+    return set(map(hashed, paced(left))) == set(map(hashed, paced(right)))
+
+
+def hashed(value: Any) -> Any:
+    """Something hashable, the same for two values just when they are `equal`."""
+    if isinstance(value, dict):
+        return frozenset((key, hashed(entry)) for key, entry in value.items())
+    if isinstance(value, list):
+        return tuple(map(hashed, value))
+    return ("bool", value) if isinstance(value, bool) else value
 
 
 def _equal_by_key(left: MapList, right: MapList) -> bool:
     if len(left) != len(right):
         return False
-    entries = {right.key_of(item): item for item in right}
-    return all((key := left.key_of(item)) in entries and equal(item, entries[key]) for item in left)
+    entries = {right.key_of(item): item for item in paced(right)}
+    return all(
+        (key := left.key_of(item)) in entries and equal(item, entries[key]) for item in paced(left)
+    )
 
 
 def compare(left: Any, right: Any) -> int:

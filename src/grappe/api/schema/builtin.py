@@ -37,6 +37,10 @@ class BuiltinSchema:
             return [Cause("", "FieldValueTypeInvalid", str(error))]
         return []
 
+    @property
+    def has_rules(self) -> bool:
+        return False
+
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         return self.check(obj)
 

@@ -7,7 +7,6 @@ Rules and messages as in apiextensions (kube-openapi's validator): `spec.replica
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -24,7 +23,7 @@ from grappe.api.causes import (
 )
 from grappe.api.errors import Cause
 from grappe.api.schema.formats import STRING_FORMATS
-from grappe.api.schema.regex import go_regex
+from grappe.api.schema.regex import PatternError, go_regex
 
 Check: TypeAlias = Callable[[Any, str, list[Cause]], None]
 """(value, path, causes to add to)."""
@@ -181,10 +180,10 @@ def _string_checks(schema: Object) -> list[Check]:
     if longest is not None or shortest is not None:
         checks.append(check_length)
     if pattern:
-        search: Callable[[str], object] | None
+        search: Callable[[str], bool] | None
         try:
             search = go_regex(pattern).search
-        except re.error:  # refused when the CRD was made; an RE2 feature Python lacks
+        except PatternError:  # an old database: such a definition is refused
             search = None
 
         def check_pattern(value: Any, path: str, causes: list[Cause]) -> None:

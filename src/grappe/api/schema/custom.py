@@ -61,11 +61,11 @@ class CustomSchema:
 
     def check(self, obj: Object) -> list[Cause]:
         causes = self._by_schema(obj)
-        return causes if self._without_rules() else self._by_rules(causes, obj, None)
+        return self._by_rules(causes, obj, None) if self.has_rules else causes
 
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         causes = forgiven(self.root, self._by_schema(obj), obj, old)
-        return causes if self._without_rules() else self._by_rules(causes, obj, old)
+        return self._by_rules(causes, obj, old) if self.has_rules else causes
 
     def _by_schema(self, obj: Object) -> list[Cause]:
         if self._check is None:
@@ -74,14 +74,15 @@ class CustomSchema:
         self._check(obj, "", causes)
         return causes
 
-    def _without_rules(self) -> bool:
+    @property
+    def has_rules(self) -> bool:
         if not self._rules_sought:
             self._rules_sought = True
             if mentions_rules(self.openapi):
                 from grappe.api.cel.rules import rule_tree  # most definitions have none
 
                 self._rules = rule_tree(self.root)
-        return self._rules is None
+        return self._rules is not None
 
     def _by_rules(self, causes: list[Cause], obj: Object, old: Object | None) -> list[Cause]:
         from grappe.api.cel.rules import check_rules

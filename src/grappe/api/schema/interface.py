@@ -43,6 +43,11 @@ class Schema(Protocol):
         kinds' rules are in `grappe.api.validation`)."""
         ...
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether `check` evaluates expressions (`x-kubernetes-validations`)."""
+        ...
+
     def check_update(self, obj: Object, old: Object) -> list[Cause]:
         """As `check`, but forgiving what was already wrong with a value that stays as it is."""
         ...

@@ -1,62 +1,101 @@
-"""Go's regular expressions (RE2) in Python's engine.
+"""Go's regular expressions: RE2, whose time is linear in the text whatever the pattern.
 
-CRD patterns are written for RE2; what differs in meaning is translated, so that `^a$` refuses a
-trailing newline and `\\d` is ASCII.
+The one place that knows the library (google-re2); loaded with the first pattern.
+https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
 
-_POSIX = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "ascii": "\\x00-\\x7f",
-    "blank": "\\t ",
-    "cntrl": "\\x00-\\x1f\\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": "!-/:-@\\[-`{-~",
-    "space": "\\t\\n\\v\\f\\r ",
-    "upper": "A-Z",
-    "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
+from grappe.base.turns import paced
+
+_TOLD = {
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "trailing \\": "trailing backslash at end of expression",
+    "pattern too large - compile failed": "expression too large",
 }
-_PIECE = re.compile(r"\\.|\[:(\^?)([a-z]+):\]|\[\^?\]?|\]|\$|.", re.DOTALL)
+"""What RE2 says, and what Go's package does."""
 
 
-@lru_cache(2048)
-def go_regex(pattern: str) -> re.Pattern[str]:
-    """The compiled pattern, to be used with `search`; re.error when it cannot be compiled."""
-    out: list[str] = []
-    in_class = False
-    for match in _PIECE.finditer(pattern):
-        piece = match[0]
-        if piece == "\\z":
-            out.append(r"\Z")
-        elif in_class and match[2]:
-            out.append(_posix(match[1], match[2]))
-        elif in_class:
-            in_class = piece != "]"
-            # Inside a class RE2 takes `[` literally; Python warns about a coming set syntax.
-            out.append("\\" + piece if piece in ("[", "[^") else piece)
-        elif piece.startswith("["):
-            in_class = True
-            out.append(piece)
-        else:
-            out.append(r"\Z" if piece == "$" else piece)
-    text = "".join(out)
-    flags = re.ASCII
-    if "(?m" in pattern:  # with multi-line `$` keeps its own meaning
-        text = pattern
-    return re.compile(text, flags)
+class PatternError(ValueError):
+    """The pattern is none; the message is Go's."""
 
 
-def _posix(negated: str, name: str) -> str:
-    found = _POSIX.get(name)
-    if found is None or negated:
-        raise re.error(f"invalid character class range: [:{negated}{name}:]")
-    return found
+class GoRegex:
+    """A compiled pattern."""
+
+    __slots__ = ("_anywhere", "_match")
+
+    def __init__(self, pattern: str) -> None:
+        engine, options = _engine()
+        written = pattern.encode(errors="replace")
+        made = engine.RE2(written, options)
+        if not made.ok():
+            raise PatternError(_go_message(made.error().decode(errors="replace"), pattern))
+        self._match = made.Match
+        self._anywhere = engine.RE2.Anchor.UNANCHORED
+
+    def search(self, text: str) -> bool:
+        """Whether it matches anywhere."""
+        raw = text.encode(errors="replace")
+        return bool(self._match(self._anywhere, raw, 0, len(raw))[0][0] >= 0)
+
+    def matches(self, text: str) -> Iterator[str]:
+        """Every match, from the left, none within another."""
+        for start, end in paced(self._spans(raw := text.encode(errors="replace"))):
+            yield raw[start:end].decode()
+
+    def _spans(self, raw: bytes) -> Iterator[tuple[int, int]]:
+        at, size, before = 0, len(raw), -1
+        while at <= size:
+            start, end = self._match(self._anywhere, raw, at, size)[0]
+            if start < 0:
+                return
+            if start < end or start != before:  # no empty match right behind another
+                yield start, end
+            before = end
+            at = end if start < end else _after(raw, end)
+
+
+def _after(raw: bytes, at: int) -> int:
+    """Where the letter at `at` ends."""
+    at += 1
+    while at < len(raw) and raw[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+@cache
+def _engine() -> tuple[Any, Any]:
+    """The library, and how it is to read patterns: quietly, and only for the whole match."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return re2._re2, options
+
+
+@lru_cache(1024)
+def go_regex(pattern: str) -> GoRegex:
+    """The compiled pattern; PatternError."""
+    return GoRegex(pattern)
+
+
+def _go_message(told: str, pattern: str) -> str:
+    """`missing ]: [a` as Go's package words it."""
+    for said, worded in _TOLD.items():
+        if told.startswith(said):
+            about = told.removeprefix(said).removeprefix(": ")
+            return f"error parsing regexp: {worded}: `{about}`"
+    said, _, about = told.partition(": ")
+    return f"error parsing regexp: {said}: `{about or pattern}`"

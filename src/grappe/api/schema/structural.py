@@ -6,14 +6,13 @@ custom-resources/custom-resource-definitions/#specifying-a-structural-schema).
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from grappe.api import Object
 from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 from grappe.api.schema.check import compile_check
-from grappe.api.schema.regex import go_regex
+from grappe.api.schema.regex import PatternError, go_regex
 from grappe.api.schema.structural_lists import topology_problems
 
 Level = Literal["root", "item", "field"]
@@ -231,9 +230,7 @@ class _Problems:
         if isinstance(pattern, str) and pattern:
             try:
                 go_regex(pattern)
-            except re.error as error:
-                if re.search(r"\\[pP]|\[:\^", pattern):  # valid RE2 that Python cannot run
-                    return
+            except PatternError as error:
                 detail = f"must be a valid regular expression, but isn't: {error}"
                 self.causes.append(invalid(f"{path}.pattern", pattern, detail))
 

@@ -34,6 +34,10 @@ class DeferredSchema:
     def root(self) -> Node:
         return self._schema.root
 
+    @property
+    def has_rules(self) -> bool:
+        return self._schema.has_rules
+
     def decode(self, obj: Object, *, keep_empty: bool = False) -> list[str]:
         return self._schema.decode(obj, keep_empty=keep_empty)
 

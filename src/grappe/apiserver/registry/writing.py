@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from grappe.api import Object
 from grappe.api.apply import track_update
@@ -39,7 +40,11 @@ from grappe.apiserver.registry.interface import (
 )
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.strategies.base import Strategy
-from grappe.apiserver.registry.validating import problems_of_new, problems_of_update
+from grappe.apiserver.registry.validating import (
+    deliberated,
+    problems_of_new,
+    problems_of_update,
+)
 from grappe.apiserver.registry.versions import shown, to_storage
 from grappe.base.clock import rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
@@ -129,7 +134,8 @@ async def create_object(
         _generate_name(backend, call, obj)
     attempts = _NAME_ATTEMPTS if generate else 1
     strategy.prepare_create(obj, call.user)
-    refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
+    problems = partial(problems_of_new, served, strategy, obj)
+    refuse(served, obj, await deliberated(problems) if strategy.deliberates else problems())
     if not served.custom:
         call.warnings += warnings_of(resource, obj)
     request.obj = obj
@@ -281,11 +287,8 @@ async def _update_once(
     if _same(new, old) and not (served.conversion and served.conversion.outdated(live)):
         await until_committed(backend.store, served.bucket, live)
         return Written(seen)
-    causes = [
-        *problems_of_update(served, new, old, subresource),
-        *strategy.validate_update(new, old),
-    ]
-    refuse(served, new, causes)
+    problems = partial(problems_of_update, served, strategy, new, old, subresource)
+    refuse(served, new, await deliberated(problems) if strategy.deliberates else problems())
     if not served.custom and not subresource:
         call.warnings += warnings_of(resource, new, old)
     request.obj = new

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from grappe.api.cel.operators import add
 from grappe.api.cel.registry import function
 from grappe.api.cel.values import CelError, Duration, compare, equal
+from grappe.base.turns import paced
 
 _ORDERED = ("int", "uint", "double", "bool", "string", "bytes", "duration", "timestamp")
 _SUMMABLE = ("int", "uint", "double", "duration")
@@ -15,7 +16,7 @@ _SUMMABLE = ("int", "uint", "double", "duration")
 
 @function("list(dyn).isSorted() -> bool", on=list)
 def is_sorted(values: list[Any]) -> bool:
-    return all(compare(a, b) <= 0 for a, b in pairwise(values))
+    return all(compare(a, b) <= 0 for a, b in paced(pairwise(values)))
 
 
 @function(*(f"list({kind}).sum() -> {kind}" for kind in _SUMMABLE), on=list)
@@ -24,8 +25,8 @@ def total(values: list[Any]) -> Any:
         return 0
     found = values[0]
     if isinstance(found, Duration):
-        return Duration(sum(one.nanos for one in values))
-    for one in values[1:]:
+        return Duration(sum(one.nanos for one in paced(values)))
+    for one in paced(islice(values, 1, None)):
         found = add(found, one)
     return found
 
@@ -35,7 +36,7 @@ def least(values: list[Any]) -> Any:
     if not values:
         raise CelError("min called on empty list")
     found = values[0]
-    for one in values[1:]:
+    for one in paced(values):
         if compare(one, found) < 0:
             found = one
     return found
@@ -46,7 +47,7 @@ def greatest(values: list[Any]) -> Any:
     if not values:
         raise CelError("max called on empty list")
     found = values[0]
-    for one in values[1:]:
+    for one in paced(values):
         if compare(one, found) > 0:
             found = one
     return found
@@ -54,9 +55,9 @@ def greatest(values: list[Any]) -> Any:
 
 @function("list(dyn).indexOf(dyn) -> int", on=list)
 def first_index(values: list[Any], wanted: Any) -> int:
-    return next((i for i, one in enumerate(values) if equal(one, wanted)), -1)
+    return next((i for i, one in enumerate(paced(values)) if equal(one, wanted)), -1)
 
 
 @function("list(dyn).lastIndexOf(dyn) -> int", on=list)
 def last_index(values: list[Any], wanted: Any) -> int:
-    return next((i for i in range(len(values) - 1, -1, -1) if equal(values[i], wanted)), -1)
+    return next((i for i in paced(range(len(values) - 1, -1, -1)) if equal(values[i], wanted)), -1)

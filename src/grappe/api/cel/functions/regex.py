@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from itertools import islice
 
 from grappe.api.cel.registry import function
 from grappe.api.cel.values import CelError
-from grappe.api.schema.regex import go_regex
+from grappe.api.schema.regex import GoRegex, PatternError, go_regex
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> GoRegex:
     try:
         return go_regex(pattern)
-    except re.error as error:
+    except PatternError as error:
         raise CelError(f"Illegal regex: {error}") from None
 
 
 @function("string.find(string) -> string", on=str)
 def find(value: str, pattern: str) -> str:
-    found = _compiled(pattern).search(value)
-    return found[0] if found else ""
+    return next(_compiled(pattern).matches(value), "")
 
 
 @function("string.findAll(string) -> list(string)", on=str)
@@ -29,5 +28,5 @@ def find_all(value: str, pattern: str) -> list[str]:
 
 @function("string.findAll(string, int) -> list(string)", on=str)
 def find_some(value: str, pattern: str, limit: int) -> list[str]:
-    found = [match[0] for match in _compiled(pattern).finditer(value)]
-    return found if limit < 0 else found[:limit]
+    found = _compiled(pattern).matches(value)
+    return list(found if limit < 0 else islice(found, limit))

@@ -6,10 +6,11 @@ from typing import Any
 
 from grappe.api.cel.registry import implement
 from grappe.api.cel.values import equal
+from grappe.base.turns import paced
 
 
 def _within(item: Any, values: list[Any]) -> bool:
-    return any(equal(item, one) for one in values)
+    return any(equal(item, one) for one in paced(values))
 
 
 @implement("sets.contains", 2)

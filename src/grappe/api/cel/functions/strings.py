@@ -9,16 +9,17 @@ from typing import Any
 from grappe.api.cel.operators import text
 from grappe.api.cel.registry import function, implement
 from grappe.api.cel.values import CelError, no_overload
+from grappe.base.turns import paced
 
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _ASCII_UPPER = {upper: lower for lower, upper in _ASCII_LOWER.items()}
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-_ESCAPES = {
+_ESCAPES = str.maketrans({
     "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
     "\\": "\\\\", '"': '\\"',
-}  # fmt: skip
+})  # fmt: skip
 
 
 def _strings(*values: Any) -> None:
@@ -132,7 +133,7 @@ def join_with(values: list[Any], separator: str) -> str:
 
 @function("strings.quote(string) -> string")
 def quote(value: str) -> str:
-    return '"' + "".join(_ESCAPES.get(letter, letter) for letter in value) + '"'
+    return '"' + value.translate(_ESCAPES) + '"'
 
 
 # -- format ----------------------------------------------------------------------------------------
@@ -203,8 +204,8 @@ def _shown(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_shown, value)) + "]"
+        return "[" + ", ".join(map(_shown, paced(value))) + "]"
     if isinstance(value, dict):
-        entries = sorted((_shown(k), _shown(v)) for k, v in value.items())
+        entries = sorted((_shown(k), _shown(v)) for k, v in paced(value.items()))
         return "{" + ", ".join(f"{k}: {v}" for k, v in entries) + "}"
     return text(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from grappe.api import Object
@@ -16,6 +16,7 @@ from grappe.apiserver.auth.authorizer import Authorizer
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.registry.catalog import Catalog
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
+from grappe.base.turns import in_turns
 from grappe.store.interface import Store
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class ValidatingAdmissionPolicy(Plugin):
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
         return self._policies.concern(operation, bucket, subresource)
 
-    def validate(self, request: AdmissionRequest) -> None:
+    def validate(self, request: AdmissionRequest) -> Awaitable[None] | None:
         from grappe.apiserver.admission.policies.validating import check
 
-        check(self._policies, self._around, request)
+        return in_turns(lambda: check(self._policies, self._around, request))
 
 
 class MutatingAdmissionPolicy(Plugin):
@@ -49,10 +50,10 @@ class MutatingAdmissionPolicy(Plugin):
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
         return self._policies.concern(operation, bucket, subresource)
 
-    def admit(self, request: AdmissionRequest) -> None:
+    def admit(self, request: AdmissionRequest) -> Awaitable[None] | None:
         from grappe.apiserver.admission.policies.mutating import change
 
-        change(self._policies, self._around, request)
+        return in_turns(lambda: change(self._policies, self._around, request))
 
 
 class PolicyPlugins:

@@ -27,6 +27,7 @@ from grappe.apiserver.outbound.connection import CallError
 from grappe.apiserver.outbound.webhook import Webhooks
 from grappe.apiserver.registry.answers import warning_headers
 from grappe.apiserver.registry.interface import AdmissionRequest
+from grappe.base.turns import in_turns
 
 log = logging.getLogger("grappe.apiserver.admission")
 
@@ -61,7 +62,7 @@ class Calls:
             return None
         uid = self._new_uid()
         about = review_request(uid, request, match.version.resource, shown)
-        if not self._conditions_hold(webhook, request, about):
+        if not await self._conditions_hold(webhook, request, about):
             return None
         if request.dry_run and webhook.side_effects not in _HARMLESS:
             raise bad_request(f"admission webhook {quote(webhook.name)} does not support dry run")
@@ -82,11 +83,15 @@ class Calls:
     def _namespace(self, name: str) -> Object | None:
         return self._live.get(NAMESPACES, "", name)
 
-    def _conditions_hold(self, webhook: Webhook, request: AdmissionRequest, about: Object) -> bool:
-        if webhook.conditions is None:
+    async def _conditions_hold(
+        self, webhook: Webhook, request: AdmissionRequest, about: Object
+    ) -> bool:
+        conditions = webhook.conditions
+        if conditions is None:
             return True
         try:
-            return webhook.conditions.matches(request, about)
+            holds = in_turns(lambda: conditions.matches(request, about))
+            return holds if isinstance(holds, bool) else await holds
         except ValueError as error:
             if webhook.fails_closed:
                 raise refuse(request, str(error)) from None

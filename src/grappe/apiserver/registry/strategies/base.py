@@ -45,7 +45,8 @@ class Strategy:
     """What is particular to a kind. All methods are synchronous and may change only the object
     they are given first. `generation`: whether the kind counts its changes. `orphans`: whether a
     deletion that names no propagation policy leaves dependents behind, of which
-    `deletion_warning` tells."""
+    `deletion_warning` tells. `deliberates`: whether validation may take long (expressions are
+    compiled or evaluated), so that it is made in turns."""
 
     create_on_update = False
     unconditional_update = True
@@ -53,6 +54,7 @@ class Strategy:
     generation = False
     status_keeps_metadata = False
     orphans = False
+    deliberates = False
     deletion_warning = ""
 
     def __init__(self, served: ServedResource) -> None:

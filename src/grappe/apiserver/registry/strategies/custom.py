@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grappe.api import Object
 from grappe.apiserver.http.messages import User
+from grappe.apiserver.registry.interface import ServedResource
 from grappe.apiserver.registry.strategies.base import Strategy
 
 _APART = frozenset(("metadata", "kind", "apiVersion"))
@@ -13,6 +14,10 @@ class CustomStrategy(Strategy):
     unconditional_update = False
     generation = True
     status_keeps_metadata = True
+
+    def __init__(self, served: ServedResource) -> None:
+        super().__init__(served)
+        self.deliberates = served.schema.has_rules
 
     def prepare_create(self, obj: Object, user: User) -> None:
         if self.has_status:

@@ -80,6 +80,17 @@ _SHOWN_WHEN_DELETED = frozenset(
     ("/limitranges", "/podtemplates", "/resourcequotas", "/serviceaccounts")
 )
 
+_DELIBERATED = frozenset(
+    (
+        "admissionregistration.k8s.io/mutatingadmissionpolicies",
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+        "admissionregistration.k8s.io/validatingadmissionpolicies",
+        "admissionregistration.k8s.io/validatingwebhookconfigurations",
+        "apiextensions.k8s.io/customresourcedefinitions",
+    )
+)
+"""Kinds with expressions that are compiled when they are written."""
+
 
 class Strategies:
     """Makes and keeps the strategy of each served resource."""
@@ -109,6 +120,7 @@ class Strategies:
         else:
             made = _OWN.get(served.bucket, Strategy)(served)
         made.create_on_update = served.bucket in _CREATED_BY_UPDATE
+        made.deliberates = served.bucket in _DELIBERATED
         made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES
         if served.bucket in _SHOWN_WHEN_DELETED:
             made.returns_deleted = True
