@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from grappe.api import Object
@@ -26,8 +26,11 @@ _METADATA = (
     "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/"
     "sig-architecture/api-conventions.md#metadata"
 )
+_EMBEDDED_API_VERSION = _API_VERSION.replace("APIVersion", "apiVersion", 1)
+_EMBEDDED_KIND = _KIND.replace("Kind is", "kind is", 1)
+_PRESERVED = "x-kubernetes-preserve-unknown-fields"
 # OpenAPI v2 has no word for these.
-_V3_ONLY = frozenset({"anyOf", "oneOf", "allOf", "not", "nullable", "default"})
+_V3_ONLY = frozenset({"anyOf", "oneOf", "allOf", "not", "nullable"})
 
 
 class CustomKind(NamedTuple):
@@ -45,18 +48,24 @@ class CustomKind(NamedTuple):
 
 def custom_definitions(kind: CustomKind, prefix: str, *, v3: bool) -> dict[str, Object]:
     """The definitions of the kind and its list; `prefix` begins a reference."""
-    body = dict(kind.openapi) if v3 else _as_v2(kind.openapi)
-    own: Object = {
-        **body,
-        "type": "object",
-        "properties": {
-            **(body.get("properties") or {}),
-            "apiVersion": {"type": "string", "description": _API_VERSION},
-            "kind": {"type": "string", "description": _KIND},
-            "metadata": _reference(prefix + OBJECT_META, _METADATA, v3=v3),
-        },
-        "x-kubernetes-group-version-kind": [gvk(kind.resource)],
-    }
+    own: Object
+    if not v3 and kind.openapi.get(_PRESERVED):
+        # With any field named, kubectl takes all others for unknown.
+        own = {"type": "object"}
+    else:
+        body = dict(kind.openapi) if v3 else _as_v2(kind.openapi)
+        body = _with_embedded(body, prefix, v3=v3)
+        own = {
+            **body,
+            "type": "object",
+            "properties": {
+                **(body.get("properties") or {}),
+                "apiVersion": {"type": "string", "description": _API_VERSION},
+                "kind": {"type": "string", "description": _KIND},
+                "metadata": _reference(prefix + OBJECT_META, _METADATA, v3=v3),
+            },
+        }
+    own["x-kubernetes-group-version-kind"] = [gvk(kind.resource)]
     marks = gvk(kind.resource)
     marks["kind"] += "List"
     listing: Object = {
@@ -86,23 +95,60 @@ def _reference(target: str, description: str, *, v3: bool) -> Object:
     return {"$ref": target, "description": description}
 
 
-def _as_v2(schema: Any) -> Any:
-    """The schema without what OpenAPI v2 cannot say; a type it cannot express is left open."""
-    if not isinstance(schema, Mapping):
-        return schema
-    found: Object = {}
-    for key, value in schema.items():
-        if key in _V3_ONLY:
-            continue
-        if key == "properties":
-            found[key] = {name: _as_v2(inner) for name, inner in value.items()}
-        elif key in ("items", "additionalProperties"):
-            found[key] = _as_v2(value)
-        else:
-            found[key] = value
-    if schema.get("nullable") or schema.get("x-kubernetes-int-or-string"):
+def _nested(schema: Mapping[str, Any], of: Callable[[Any], Any]) -> Object:
+    """The schema with `of` applied to each schema right inside it."""
+    found = dict(schema)
+    if isinstance(properties := schema.get("properties"), Mapping):
+        found["properties"] = {name: of(inner) for name, inner in properties.items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(inner := schema.get(key), Mapping):
+            found[key] = of(inner)
+    return found
+
+
+def _as_v2(schema: Mapping[str, Any]) -> Object:
+    """The schema without what OpenAPI v2 or kubectl's reader of it cannot express: a type that
+    may be null or hold unknown fields is left open."""
+    nullable, preserved = schema.get("nullable"), schema.get(_PRESERVED)
+    found = {key: value for key, value in schema.items() if key not in _V3_ONLY}
+    if nullable or preserved:
+        found.pop("items", None)
+        found.pop("properties", None)
+    if (
+        nullable
+        or schema.get("x-kubernetes-int-or-string")
+        or (preserved and schema.get("type") == "object")
+        or (schema.get("type") == "array" and "items" not in found)
+    ):
         found.pop("type", None)
-        if schema.get("nullable"):
-            found.pop("items", None)
-            found.pop("properties", None)
+    _drop_nullable_requirements(found)
+    return _nested(found, _as_v2)
+
+
+def _drop_nullable_requirements(schema: Object) -> None:
+    """What may be null is not required: `null` counts as absent for a reader of v2."""
+    inside = schema.get("properties") or {}
+    required = [n for n in schema.get("required") or () if not inside.get(n, {}).get("nullable")]
+    additional = schema.get("additionalProperties")
+    if isinstance(additional, Mapping) and additional.get("nullable"):
+        required = []
+    if required:
+        schema["required"] = required
+    else:
+        schema.pop("required", None)
+
+
+def _with_embedded(schema: Mapping[str, Any], prefix: str, *, v3: bool) -> Object:
+    """The schema, with every embedded resource having the fields that each object has."""
+    found = _nested(schema, lambda inner: _with_embedded(inner, prefix, v3=v3))
+    if not schema.get("x-kubernetes-embedded-resource") or (not v3 and schema.get(_PRESERVED)):
+        return found
+    required = list(schema.get("required") or ())
+    found["required"] = required + [n for n in ("kind", "apiVersion") if n not in required]
+    found["properties"] = {
+        **(found.get("properties") or {}),
+        "apiVersion": {"type": "string", "description": _EMBEDDED_API_VERSION},
+        "kind": {"type": "string", "description": _EMBEDDED_KIND},
+        "metadata": _reference(prefix + OBJECT_META, _METADATA, v3=v3),
+    }
     return found

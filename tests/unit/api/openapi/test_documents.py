@@ -104,12 +104,62 @@ def test_v2_has_everything_in_one_document() -> None:
         assert target.removeprefix("#/definitions/") in definitions
     assert definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] == "string"
     spec = definitions["com.example.v1.Widget"]["properties"]["spec"]
-    assert "default" not in spec["properties"]["size"]
+    assert spec["properties"]["size"]["default"] == 1
     assert spec["properties"]["port"] == {"x-kubernetes-int-or-string": True}
     path = document["paths"]["/api/v1/namespaces/{namespace}/pods"]
     assert {"name": "limit", "in": "query", "type": "integer", "uniqueItems": True} in path["get"][
         "parameters"
     ]
+
+
+def test_v2_leaves_open_what_kubectl_would_misread() -> None:
+    def widget(openapi: dict[str, Any]) -> Any:
+        document = orjson.loads(v2_document(BUILTIN, [WIDGET._replace(openapi=openapi)]))
+        return document["definitions"]["com.example.v1.Widget"]
+
+    kept = {"x-kubernetes-preserve-unknown-fields": True}
+    anything = widget({"type": "object", "description": "Any.", **kept})
+    mark = {"group": "example.com", "version": "v1", "kind": "Widget"}
+    assert anything == {"type": "object", "x-kubernetes-group-version-kind": [mark]}
+    items = {"type": "object", "properties": {"a": {"type": "string"}}, "description": "Any."}
+    properties = {
+        "open": {**items, **kept},
+        "null": {**items, "nullable": True},
+        "list": {"type": "array", "items": items, "nullable": True},
+        "named": {"type": "object", "additionalProperties": {**items, "nullable": True}},
+    }
+    named = {**properties["named"], "required": ["a"]}
+    found = widget(
+        {
+            "type": "object",
+            "properties": {**properties, "named": named},
+            "required": ["open", "null"],
+        }
+    )
+    assert found["required"] == ["open"]
+    assert found["properties"]["open"] == {"description": "Any.", **kept}
+    assert found["properties"]["null"] == {"description": "Any."}
+    assert found["properties"]["list"] == {}
+    assert found["properties"]["named"] == {
+        "type": "object",
+        "additionalProperties": {"description": "Any."},
+    }
+
+
+@pytest.mark.parametrize("preserved", [True, False])
+def test_embedded_resources_have_the_fields_of_every_object(preserved: bool) -> None:
+    inner: dict[str, Any] = {"type": "object", "x-kubernetes-embedded-resource": True}
+    if preserved:
+        inner["x-kubernetes-preserve-unknown-fields"] = True
+    kind = WIDGET._replace(openapi={"type": "object", "properties": {"template": inner}})
+    v2 = orjson.loads(v2_document(BUILTIN, [kind]))["definitions"]
+    v3 = orjson.loads(v3_document("example.com", "v1", BUILTIN, [kind]))["components"]["schemas"]
+    for definitions, closed in ((v2, not preserved), (v3, True)):
+        template = definitions["com.example.v1.Widget"]["properties"]["template"]
+        assert ("properties" in template) is closed
+        if closed:
+            assert set(template["properties"]) == {"apiVersion", "kind", "metadata"}
+            assert template["required"] == ["kind", "apiVersion"]
 
 
 def test_the_index_changes_with_what_is_served() -> None:
