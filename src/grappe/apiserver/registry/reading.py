@@ -106,6 +106,7 @@ async def _in_turns(
 ) -> Response:
     """A long list whose records are parsed, piece by piece, so that nobody waits for long."""
     loop = asyncio.get_running_loop()
+    records = shown.arranged(records)
     pieces, began = [], loop.time()
     for start in range(0, len(records), _PIECE):
         pieces.append(shown.piece(records[start : start + _PIECE]))
