@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from grappe.api.resources import CONFIG_MAPS as CONFIG_MAPS_KIND
+from grappe.apiserver.registry import watching as watching_module
 from grappe.client import connect
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
@@ -255,6 +256,17 @@ async def test_a_watch_from_a_revision_to_come_waits_for_what_is_after_it(
             assert await each.named(2) == [("ADDED", "c"), ("ADDED", "d")]
         await _make(cluster, "e")
         assert await watch.named(1) == [("ADDED", "e")]
+
+
+async def test_a_revision_that_does_not_come_ends_a_watch(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching_module, "PATIENCE", 0.01)
+    ahead = str(cluster.store.revision + 1000)
+    async with watching(cluster, resourceVersion=ahead) as watch:
+        kind, status = await watch.next()
+        assert (kind, status["code"], status["reason"]) == ("ERROR", 504, "Timeout")
+        assert await watch.ended()
 
 
 async def test_a_state_to_come_is_an_error_in_the_stream(cluster: TestCluster) -> None:

@@ -87,9 +87,9 @@ class ConvertedWatch:
 
     async def _tell_all(self, writer: StreamWriter) -> None:
         initial = self._options.initial_events
+        if self._reached > self._store.revision:
+            raise too_large_revision(self._reached, self._store.revision)
         if not self._reached if initial is None else initial:
-            if self._reached > self._store.revision:
-                raise too_large_revision(self._reached, self._store.revision)
             await self._tell_state(writer)
         while True:
             await self._tell_missed(writer)
@@ -120,8 +120,6 @@ class ConvertedWatch:
         events: list[Event] = []
         if not self._reached:
             self._reached = self._store.revision
-        if self._reached > self._store.revision:
-            return
         self._store.watch(self._wanted.served.bucket, self._reached, events.extend).cancel()
         reached = self._store.revision
         mine = [e for e in events if e.record.key.startswith(self._wanted.prefix)]

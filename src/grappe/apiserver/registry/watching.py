@@ -37,6 +37,9 @@ BOOKMARK_PERIOD = 60.0
 MINIMUM_TIMEOUT = 1800
 """Seconds a watch lasts at least when the client does not say; up to twice that."""
 
+PATIENCE = 3.0
+"""Seconds a watch waits for the revision it is to start from."""
+
 _SLICE = 256
 """Objects or events for each write while a watcher catches up."""
 _AHEAD = 1024 * 1024
@@ -150,7 +153,7 @@ class Watcher:
 
     def _await_revision(self) -> None:
         """Hear nothing until something has happened after the client's revision, which is still
-        to come."""
+        to come. One that does not come soon is of a state that was lost with a restored backup."""
 
         def news(events: Sequence[Event]) -> None:
             self._drop_subscription()
@@ -158,6 +161,11 @@ class Watcher:
 
         bucket = self._wanted.served.bucket
         self._subscription = self._store.watch(bucket, self._reached, news)
+        self._later("revision", PATIENCE, self._revision_due)
+
+    def _revision_due(self) -> None:
+        if self._subscription is not None and self._reached > self._store.revision:
+            self._refuse(too_large_revision(self._reached, self._store.revision))
 
     def _drop_subscription(self) -> None:
         if self._subscription is not None:

@@ -128,7 +128,7 @@ async def create_object(
     if generate:
         _generate_name(backend, call, obj)
     attempts = _NAME_ATTEMPTS if generate else 1
-    strategy.prepare_create(obj, call.user)
+    call.warnings += strategy.prepare_create(obj, call.user) or ()
     refuse(served, obj, [*problems_of_new(served, obj), *strategy.validate_create(obj)])
     if not served.custom:
         call.warnings += warnings_of(resource, obj)
