@@ -4,7 +4,9 @@
 
 writes `src/grappe/api/schema/data/kubernetes-VERSION.json.gz` (definitions without descriptions)
 and `…-descriptions.json.gz`. The package holds the definitions of Kubernetes' OpenAPI document
-with their `x-kubernetes-*` marks; see docs/schema.md.
+with their `x-kubernetes-*` marks; see docs/schema.md. They do not say which scalars Go leaves out
+of JSON when they are zero: that comes from the table of protobuf messages, which
+`generate_protobuf.py` makes of the Go types' tags, and so must be there first.
 """
 
 from __future__ import annotations
@@ -71,6 +73,32 @@ def source(version: str) -> Path:
     return root / f"v{version}.0-local" / "_definitions.json"
 
 
+SCALARS = {"string", "bytes", "bool", "int32", "int64", "double"}
+
+
+def messages(version: str) -> dict[str, list[list[Any]]]:
+    """Message → its fields: [number, JSON name, shape, type, marks]."""
+    path = DATA.parent.parent / f"protobuf/data/kubernetes-{version}.json.gz"
+    found: dict[str, list[list[Any]]] = json.loads(gzip.decompress(path.read_bytes()))["messages"]
+    return found
+
+
+def omits_zero(name: str, known: dict[str, list[list[Any]]]) -> list[str]:
+    """The scalars of a definition that are left out when zero: no pointers, `omitempty`."""
+    message = name.replace("io.k8s.", "k8s.io.", 1).replace("-", "_")
+    return sorted(_omitted(message, known))
+
+
+def _omitted(message: str, known: dict[str, list[list[Any]]]) -> list[str]:
+    found: list[str] = []
+    for _, name, shape, kind, marks in known.get(message, ()):
+        if "i" in marks:
+            found += _omitted(kind, known)
+        elif shape == "one" and kind in SCALARS and not set("pz") & set(marks):
+            found.append(name)
+    return found
+
+
 def compact(node: Definition) -> Definition:
     """One schema without descriptions, and without the `null` that the package adds to types."""
     out: Definition = {}
@@ -133,6 +161,10 @@ def main() -> None:
             "x-grappe-schema": f"{_APIEXTENSIONS}JSONSchemaProps",
             "x-grappe-or": other,
         }
+    known = messages(version)
+    for name, definition in definitions.items():
+        if omitted := omits_zero(name, known):
+            definition["x-grappe-omits-zero"] = omitted
     for (name, field), default in KEY_DEFAULTS.items():
         definitions[name]["properties"][field]["default"] = default
     DATA.mkdir(parents=True, exist_ok=True)

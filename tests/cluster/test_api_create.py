@@ -303,3 +303,14 @@ async def test_a_name_that_is_taken_during_admission_is_made_up_again(
     sent = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"generateName": "race-"}}
     reply = await ask(cluster, "POST", CONFIG_MAPS, sent)
     assert (reply.status, reply.body["metadata"]["name"]) == (201, "race-ddddd")
+
+
+async def test_an_app_armor_annotation_becomes_a_field(cluster: TestCluster) -> None:
+    key = "container.apparmor.security.beta.kubernetes.io/main"
+    made = pod("armed")
+    made["metadata"]["annotations"] = {key: "runtime/default"}
+    reply = await ask(cluster, "POST", PODS, made)
+    assert reply.status == 201
+    context = reply.body["spec"]["containers"][0]["securityContext"]
+    assert context == {"appArmorProfile": {"type": "RuntimeDefault"}}
+    assert f"metadata.annotations[{key}]: deprecated since v1.30" in reply.headers["Warning"]

@@ -182,3 +182,75 @@ async def test_a_grace_period_without_end_ends_in_a_hundred_years(
         gone = await ask(cluster, "DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0})
         assert gone.status == 200
         assert (await ask(cluster, "GET", f"{PODS}/{name}")).status == 404
+
+
+async def _listed(cluster: TestCluster, *names: str) -> None:
+    for name in names:
+        reply = await ask(cluster, "POST", CONFIG_MAPS, config_map(name, labels={"mine": "yes"}))
+        assert reply.status == 201
+
+
+def _names(body: dict[str, Any]) -> list[str]:
+    return [item["metadata"]["name"] for item in body["items"]]
+
+
+MINE = {"labelSelector": "mine=yes"}
+
+
+async def test_a_collection_is_deleted_page_by_page(cluster: TestCluster) -> None:
+    await _listed(cluster, "a", "b", "c")
+    first = await ask(cluster, "DELETE", CONFIG_MAPS, limit="2", **MINE)
+    assert (first.status, first.body["kind"]) == (200, "ConfigMapList")
+    assert _names(first.body) == ["a", "b"]
+    token = first.body["metadata"]["continue"]
+    left = (await ask(cluster, "GET", CONFIG_MAPS, None, None, **MINE)).body
+    assert _names(left) == ["c"]
+    last = await ask(cluster, "DELETE", CONFIG_MAPS, limit="2", **MINE, **{"continue": token})
+    assert (_names(last.body), "continue" in last.body["metadata"]) == (["c"], False)
+
+
+async def test_a_collection_of_the_past_is_deleted_where_it_still_is(cluster: TestCluster) -> None:
+    await _listed(cluster, "a", "b")
+    then = str(cluster.store.revision)
+    await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a")
+    await _listed(cluster, "c")
+    exact = {"resourceVersion": then, "resourceVersionMatch": "Exact"}
+    reply = await ask(cluster, "DELETE", CONFIG_MAPS, **exact, **MINE)
+    assert _names(reply.body) == ["a", "b"]
+    assert reply.body["metadata"]["resourceVersion"] == then
+    assert _names((await ask(cluster, "GET", CONFIG_MAPS, **MINE)).body) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"resourceVersionMatch": "Exact"}, 422),
+        ({"resourceVersion": "9999999"}, 504),
+        ({"continue": "x"}, 400),
+        ({"limit": "many"}, 400),
+        ({"propagationPolicy": "Never"}, 422),
+    ],
+)
+async def test_a_collection_that_cannot_be_listed_is_left_alone(
+    cluster: TestCluster, query: dict[str, str], code: int
+) -> None:
+    await _listed(cluster, "a")
+    assert (await ask(cluster, "DELETE", CONFIG_MAPS, **query)).status == code
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 200
+
+
+async def test_options_in_the_body_are_all_the_options(cluster: TestCluster) -> None:
+    await _listed(cluster, "a", "b")
+    body = {"kind": "DeleteOptions", "apiVersion": "v1"}
+    assert (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", body, dryRun="All")).status == 200
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/a")).status == 404
+    assert (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/b", dryRun="All")).status == 200
+    assert (await ask(cluster, "GET", f"{CONFIG_MAPS}/b")).status == 200
+
+
+async def test_what_is_not_gone_at_once_is_accepted_where_asked_for(cluster: TestCluster) -> None:
+    await _bound_pod(cluster)
+    body = {"orphanDependents": False}
+    assert (await ask(cluster, "DELETE", f"{PODS}/a", body)).status == 202
+    await _listed(cluster, "a")
+    assert (await ask(cluster, "DELETE", f"{CONFIG_MAPS}/a", body)).status == 200

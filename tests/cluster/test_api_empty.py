@@ -73,3 +73,50 @@ async def test_applying_something_empty_again_changes_nothing(cluster: TestClust
     version = applied.body["metadata"]["resourceVersion"]
     applied = await ask(cluster, "PATCH", PATH, mine, APPLY, fieldManager="mine")
     assert applied.body["metadata"]["resourceVersion"] == version
+
+
+async def test_zeros_that_mean_nothing_are_not_there(cluster: TestCluster) -> None:
+    made = deployment("d", replicas=0)
+    made["spec"] |= {"minReadySeconds": 0, "paused": False, "revisionHistoryLimit": 0}
+    made["spec"]["template"]["spec"] |= {"hostPID": False, "automountServiceAccountToken": False}
+    found = (await ask(cluster, "POST", DEPLOYMENTS, made)).body["spec"]
+    assert (found["replicas"], found["revisionHistoryLimit"]) == (0, 0)
+    assert not {"minReadySeconds", "paused"} & set(found)
+    spec = found["template"]["spec"]
+    assert (spec["automountServiceAccountToken"], "hostPID" in spec) == (False, False)
+    path = f"{DEPLOYMENTS}/d"
+    paused = await ask(cluster, "PATCH", path, {"spec": {"paused": True}}, MERGE)
+    assert paused.body["spec"]["paused"] is True
+    again = await ask(cluster, "PATCH", path, {"spec": {"paused": False}}, MERGE)
+    assert "paused" not in again.body["spec"]
+    version = again.body["metadata"]["resourceVersion"]
+    same = await ask(cluster, "PATCH", path, {"spec": {"paused": False, "replicas": 0}}, MERGE)
+    assert same.body["metadata"]["resourceVersion"] == version
+
+
+async def test_an_empty_word_is_no_word(cluster: TestCluster) -> None:
+    """What is empty is filled in like what is missing."""
+    made = deployment("d")
+    made["spec"]["strategy"] = {"type": ""}
+    container = made["spec"]["template"]["spec"]["containers"][0]
+    container |= {"imagePullPolicy": "", "ports": [{"containerPort": 80, "protocol": ""}]}
+    found = (await ask(cluster, "POST", DEPLOYMENTS, made)).body["spec"]
+    assert found["strategy"]["type"] == "RollingUpdate"
+    container = found["template"]["spec"]["containers"][0]
+    assert container["imagePullPolicy"] == "IfNotPresent"
+    assert container["ports"] == [{"containerPort": 80, "protocol": "TCP"}]
+
+
+async def test_who_applies_a_zero_owns_it(cluster: TestCluster) -> None:
+    mine = deployment("d")
+    mine["spec"]["minReadySeconds"] = 0
+    path = f"{DEPLOYMENTS}/d"
+    made = await ask(cluster, "PATCH", path, mine, APPLY, fieldManager="mine")
+    assert (made.status, "minReadySeconds" in made.body["spec"]) == (201, False)
+    assert "f:minReadySeconds" in owned(made.body, "mine")["f:spec"]
+    version = made.body["metadata"]["resourceVersion"]
+    again = await ask(cluster, "PATCH", path, mine, APPLY, fieldManager="mine")
+    assert again.body["metadata"]["resourceVersion"] == version
+    theirs = {**mine, "spec": {"minReadySeconds": 5}}
+    refused = await ask(cluster, "PATCH", path, theirs, APPLY, fieldManager="theirs")
+    assert refused.status == 409

@@ -111,6 +111,30 @@ async def test_an_expired_token_brings_one_that_goes_on() -> None:
         assert _names(rest) == ["b", "c", "d", "e", "f"]
 
 
+async def test_flow_schemas_stand_in_the_order_in_which_they_are_asked(
+    cluster: TestCluster,
+) -> None:
+    path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+    rows = (await ask(cluster, "GET", path, None, TABLE)).body["rows"]
+    shown = [(row["cells"][2], row["cells"][0]) for row in rows]
+    assert shown == sorted(shown)
+    listed = [i["metadata"]["name"] for i in (await ask(cluster, "GET", path)).body["items"]]
+    assert sorted(name for _, name in shown) == listed
+
+
+async def test_a_kind_is_printed_the_same_in_each_of_its_versions(cluster: TestCluster) -> None:
+    path = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 3, "targetCPUUtilizationPercentage": 70}
+    made = await ask(cluster, "POST", path.format("v1"), {"metadata": {"name": "a"}, "spec": spec})
+    assert made.status == 201
+    cells = [
+        (await ask(cluster, "GET", path.format(version), None, TABLE)).body["rows"][0]["cells"][:6]
+        for version in ("v1", "v2")
+    ]
+    assert cells == [["a", "Deployment/web", "cpu: <unknown>/70%", "1", 3, 0]] * 2
+
+
 async def test_a_revision_not_reached_yet_is_a_timeout(cluster: TestCluster) -> None:
     ahead = str(cluster.store.revision + 1000)
     reply = await ask(cluster, "GET", CONFIG_MAPS, resourceVersion=ahead)

@@ -209,6 +209,40 @@ async def test_nonsense_in_log_options_is_refused(cluster: TestCluster) -> None:
     assert (await ask(cluster, "GET", f"{PODS}/a/log", tailLines="-1")).status == 422
 
 
+def _accept(shape: str) -> dict[str, str]:
+    return {"accept": f"application/json;as={shape};v=v1;g=meta.k8s.io"}
+
+
+async def test_a_scale_has_a_table_and_metadata(cluster: TestCluster) -> None:
+    made = await ask(cluster, "POST", DEPLOYMENTS, deployment("a", replicas=2))
+    path = f"{DEPLOYMENTS}/a/scale"
+    shown = (await ask(cluster, "GET", path, None, _accept("Table"))).body
+    assert (shown["kind"], shown["apiVersion"]) == ("Table", "meta.k8s.io/v1")
+    assert shown["metadata"] == {"resourceVersion": made.body["metadata"]["resourceVersion"]}
+    columns = [(c["name"], c["type"], c["format"]) for c in shown["columnDefinitions"]]
+    assert columns == [
+        ("Name", "string", ""),
+        ("Desired", "integer", ""),
+        ("Available", "integer", ""),
+        ("Age", "string", ""),
+    ]
+    assert shown["rows"][0]["cells"][:3] == ["a", 2, 0]
+    assert shown["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    whole = (await ask(cluster, "GET", path, None, _accept("Table"), includeObject="Object")).body
+    assert whole["rows"][0]["object"]["kind"] == "Scale"
+    alone = (await ask(cluster, "GET", path, None, _accept("PartialObjectMetadata"))).body
+    assert (alone["kind"], alone["metadata"]["name"]) == ("PartialObjectMetadata", "a")
+    assert "spec" not in alone
+    patched = await ask(cluster, "PATCH", path, {"spec": {"replicas": 5}}, MERGE | _accept("Table"))
+    assert patched.body["rows"][0]["cells"][:2] == ["a", 5]
+    refused = await ask(cluster, "GET", path, None, _accept("PartialObjectMetadataList"))
+    assert (refused.status, refused.message) == (
+        406,
+        "you requested PartialObjectMetadataList, but the requested object is not a list "
+        "(*autoscaling.Scale)",
+    )
+
+
 async def test_a_review_has_no_table(cluster: TestCluster) -> None:
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}

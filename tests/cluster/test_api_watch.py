@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from grappe.api.resources import CONFIG_MAPS as CONFIG_MAPS_KIND
+from grappe.apiserver.registry import watching as watching_module
 from grappe.client import connect
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
@@ -182,14 +183,110 @@ async def test_a_watch_ends_after_its_timeout_with_a_last_bookmark(cluster: Test
         assert await watch.ended()
 
 
+TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+
+
 async def test_tables_are_watched_row_by_row(cluster: TestCluster) -> None:
-    headers = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
     start = str(cluster.store.revision)
-    async with watching(cluster, headers, resourceVersion=start) as watch:
+    async with (
+        watching(cluster, TABLE, resourceVersion=start) as watch,
+        watching(cluster, TABLE, resourceVersion=start) as another,
+    ):
         await _make(cluster, "a")
+        await _make(cluster, "b")
+        for each in (watch, another):
+            kind, table = await each.next()
+            assert (kind, table["kind"]) == ("ADDED", "Table")
+            assert table["rows"][0]["cells"][0] == "a"
+            assert [c["name"] for c in table["columnDefinitions"]] == ["Name", "Data", "Age"]
+            _, table = await each.next()
+            assert (table["rows"][0]["cells"][0], table["columnDefinitions"]) == ("b", None)
+    query = {"allowWatchBookmarks": "1", "timeoutSeconds": "1"}
+    start = str(cluster.store.revision)
+    async with watching(cluster, TABLE, resourceVersion=start, **query) as watch:
         kind, table = await watch.next()
-        assert (kind, table["kind"]) == ("ADDED", "Table")
-        assert table["rows"][0]["cells"][0] == "a"
+        assert (kind, len(table["columnDefinitions"])) == ("BOOKMARK", 3)
+
+
+@pytest.mark.parametrize("include", ["None", "Metadata", "Object", "Other"])
+async def test_the_rows_of_a_watched_table_bring_what_was_asked(
+    cluster: TestCluster, include: str
+) -> None:
+    await _make(cluster, "a")
+    async with watching(cluster, TABLE, includeObject=include, resourceVersion="0") as watch:
+        if include == "Other":
+            refused = await ask(
+                cluster, "GET", CONFIG_MAPS, None, TABLE, watch="1", includeObject=include
+            )
+            assert refused.status == 400
+            return
+        _, table = await watch.next()
+    brought = table["rows"][0].get("object")
+    kinds = {"None": None, "Metadata": "PartialObjectMetadata", "Object": "ConfigMap"}
+    assert (brought and brought["kind"]) == kinds[include]
+    assert include != "Metadata" or set(brought) == {"kind", "apiVersion", "metadata"}
+
+
+@pytest.mark.parametrize("shape", ["PartialObjectMetadata", "PartialObjectMetadataList"])
+async def test_metadata_alone_is_watched(cluster: TestCluster, shape: str) -> None:
+    start = str(cluster.store.revision)
+    accept = {"accept": f"application/json;as={shape};g=meta.k8s.io;v=v1"}
+    async with watching(cluster, accept, resourceVersion=start) as watch:
+        await _make(cluster, "a")
+        kind, obj = await watch.next()
+    assert (kind, obj["kind"], obj["apiVersion"]) == (
+        "ADDED",
+        "PartialObjectMetadata",
+        "meta.k8s.io/v1",
+    )
+    assert (obj["metadata"]["name"], "data" in obj) == ("a", False)
+
+
+async def test_a_watch_from_a_revision_to_come_waits_for_what_is_after_it(
+    cluster: TestCluster,
+) -> None:
+    ahead = cluster.store.revision + 2
+    async with (
+        watching(cluster, resourceVersion=str(ahead)) as watch,
+        watching(cluster, resourceVersion=str(ahead)) as another,
+    ):
+        for name in "abcd":
+            await _make(cluster, name)
+        for each in (watch, another):
+            assert await each.named(2) == [("ADDED", "c"), ("ADDED", "d")]
+        await _make(cluster, "e")
+        assert await watch.named(1) == [("ADDED", "e")]
+
+
+async def test_a_revision_that_does_not_come_ends_a_watch(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching_module, "PATIENCE", 0.01)
+    ahead = str(cluster.store.revision + 1000)
+    async with watching(cluster, resourceVersion=ahead) as watch:
+        kind, status = await watch.next()
+        assert (kind, status["code"], status["reason"]) == ("ERROR", 504, "Timeout")
+        assert await watch.ended()
+
+
+async def test_a_state_to_come_is_an_error_in_the_stream(cluster: TestCluster) -> None:
+    now = cluster.store.revision
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": str(now + 1000),
+    }
+    async with watching(cluster, **query) as watch:
+        kind, status = await watch.next()
+        assert (kind, status["code"], status["reason"]) == ("ERROR", 504, "Timeout")
+        message = f"Timeout: Too large resource version: {now + 1000}, current: {now}"
+        assert status["message"] == message
+        assert status["details"] == {
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": message.split(": ")[1]}],
+            "retryAfterSeconds": 1,
+        }
+        assert await watch.ended()
 
 
 async def test_many_watchers_hear_the_same_whenever_they_came(cluster: TestCluster) -> None:

@@ -5,6 +5,13 @@ Pure: the time is passed in. Columns and cells are those of the real API server
 without a printer of their own get Name and Created At. Must never write to the object it prints.
 """
 
-from grappe.api.printers.registry import cells, columns, row_conditions
+from grappe.api.printers.registry import (
+    cells,
+    columns,
+    row_conditions,
+    row_order,
+    scale_cells,
+    scale_columns,
+)
 
-__all__ = ["cells", "columns", "row_conditions"]
+__all__ = ["cells", "columns", "row_conditions", "row_order", "scale_cells", "scale_columns"]

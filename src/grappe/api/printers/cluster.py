@@ -26,7 +26,12 @@ _ROLE_PREFIX = "node-role.kubernetes.io/"
 def _node(obj: Object, now: float) -> list[Any]:
     status = obj.get("status", {})
     info = status.get("nodeInfo") or {}
-    addresses = {a.get("type"): a.get("address", "") for a in status.get("addresses") or []}
+    addresses: dict[str, str] = {}
+    for found in status.get("addresses") or []:
+        addresses.setdefault(found.get("type"), found.get("address", ""))
+    kernel = info.get("kernelVersion") or UNKNOWN
+    if info.get("architecture"):
+        kernel += f" ({info['architecture']})"
     return [
         obj["metadata"]["name"],
         _node_state(obj),
@@ -36,7 +41,7 @@ def _node(obj: Object, now: float) -> list[Any]:
         addresses.get("InternalIP", NONE),
         addresses.get("ExternalIP", NONE),
         info.get("osImage") or UNKNOWN,
-        info.get("kernelVersion") or UNKNOWN,
+        kernel,
         info.get("containerRuntimeVersion") or UNKNOWN,
     ]
 
@@ -62,30 +67,25 @@ def _namespace(obj: Object, now: float) -> list[Any]:
 
 
 def _event(obj: Object, now: float) -> list[Any]:
-    involved = obj.get("involvedObject") or obj.get("regarding") or {}
-    series = obj.get("series") or {}
-    created = obj.get("eventTime") or obj["metadata"].get("creationTimestamp")
-    first = obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or created
-    last = (
-        series.get("lastObservedTime")
-        or obj.get("lastTimestamp")
-        or obj.get("deprecatedLastTimestamp")
-        or first
-    )
-    source = obj.get("source") or obj.get("deprecatedSource") or {}
-    component = (
-        source.get("component") or obj.get("reportingComponent") or obj.get("reportingController")
-    )
+    involved = obj.get("involvedObject") or {}
+    first = obj.get("firstTimestamp") or obj.get("eventTime")
+    last = obj.get("lastTimestamp") or first
+    count = obj.get("count") or 1
+    series = obj.get("series")
+    if series is not None:
+        last, count = series.get("lastObservedTime"), series.get("count", 0)
+    source = obj.get("source") or {}
+    component = source.get("component") or obj.get("reportingComponent") or ""
+    instance = source.get("host") or obj.get("reportingInstance")
     kind = involved.get("kind", "").lower()
-    count = series.get("count") or obj.get("count") or obj.get("deprecatedCount") or 1
     return [
         since(last, now),
         obj.get("type", ""),
         obj.get("reason", ""),
         f"{kind}/{involved['name']}" if involved.get("name") else kind,
         involved.get("fieldPath", ""),
-        joined(filter(None, (component, source.get("host")))),
-        (obj.get("message") or obj.get("note") or "").strip(),
+        f"{component}, {instance}" if instance else component,
+        (obj.get("message") or "").strip(),
         since(first, now),
         count,
         obj["metadata"]["name"],
@@ -102,7 +102,7 @@ def _secret(obj: Object, now: float) -> list[Any]:
 
 
 def _service_account(obj: Object, now: float) -> list[Any]:
-    return [obj["metadata"]["name"], len(obj.get("secrets") or []), age(obj, now)]
+    return [obj["metadata"]["name"], age(obj, now)]
 
 
 def _quota(obj: Object, now: float) -> list[Any]:
@@ -111,7 +111,7 @@ def _quota(obj: Object, now: float) -> list[Any]:
     limits: list[str] = []
     for name, hard in sorted((status.get("hard") or {}).items()):
         used = (status.get("used") or {}).get(name, "0")
-        (limits if name.startswith("limits") else requests).append(f"{name}: {used}/{hard}")
+        (limits if name.startswith("limits.") else requests).append(f"{name}: {used}/{hard}")
     return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), age(obj, now)]
 
 
@@ -146,8 +146,8 @@ def _signing_request(obj: Object, now: float) -> list[Any]:
         obj["metadata"]["name"],
         age(obj, now),
         spec.get("signerName") or NONE,
-        spec.get("username") or NONE,
-        human_duration(seconds) if seconds else NONE,
+        spec.get("username", ""),
+        NONE if seconds is None else human_duration(seconds),
         joined(state),
     ]
 
@@ -155,10 +155,10 @@ def _signing_request(obj: Object, now: float) -> list[Any]:
 def _component_status(obj: Object, now: float) -> list[Any]:
     told = obj.get("conditions") or []
     condition: Object = next((c for c in told if c.get("type") == "Healthy"), {})
-    healthy = {"True": "Healthy", "False": "Unhealthy"}.get(condition.get("status", ""), "Unknown")
+    told_so = "Healthy" if condition.get("status") == "True" else "Unhealthy"
     return [
         obj["metadata"]["name"],
-        healthy,
+        told_so if condition else "Unknown",
         condition.get("message", ""),
         condition.get("error", ""),
     ]
@@ -212,7 +212,7 @@ PRINTERS = {
     },
     ("", "ConfigMap"): Printer((NAME, Column("Data"), AGE), _config_map),
     ("", "Secret"): Printer((NAME, Column("Type"), Column("Data"), AGE), _secret),
-    ("", "ServiceAccount"): Printer((NAME, Column("Secrets"), AGE), _service_account),
+    ("", "ServiceAccount"): Printer((NAME, AGE), _service_account),
     ("", "ResourceQuota"): Printer((NAME, Column("Request"), Column("Limit"), AGE), _quota),
     ("", "ComponentStatus"): Printer(
         (NAME, Column("Status"), Column("Message"), Column("Error")), _component_status

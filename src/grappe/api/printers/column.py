@@ -34,10 +34,12 @@ class Column(NamedTuple):
 
 
 class Printer(NamedTuple):
-    """`cells(object, now)` gives one value for each column."""
+    """`cells(object, now)` gives one value for each column; rows of a list are sorted by what
+    `order(object)` gives."""
 
     columns: tuple[Column, ...]
     cells: Callable[[Object, float], list[Any]]
+    order: Callable[[Object], Any] | None = None
 
 
 NAME = Column("Name", format="name")
@@ -74,20 +76,32 @@ def labels_text(labels: Mapping[str, str] | None) -> str:
 
 
 def selector_text(selector: Object | None) -> str:
-    """A `LabelSelector` as text, `<none>` for the empty one."""
+    """A `LabelSelector` as text in the order of its keys, `<none>` for the empty one."""
     if not selector:
         return NONE
-    parts = [f"{k}={v}" for k, v in sorted((selector.get("matchLabels") or {}).items())]
+    parts = [(k, f"{k}={v}") for k, v in (selector.get("matchLabels") or {}).items()]
     for rule in selector.get("matchExpressions") or []:
         key, operator = rule["key"], rule["operator"]
-        if operator == "Exists":
-            parts.append(key)
-        elif operator == "DoesNotExist":
-            parts.append(f"!{key}")
-        else:
+        text = key
+        if operator == "DoesNotExist":
+            text = f"!{key}"
+        elif operator != "Exists":
             values = joined(sorted(rule.get("values") or []))
-            parts.append(f"{key} {'in' if operator == 'In' else 'notin'} ({values})")
-    return joined(parts) or NONE
+            text = f"{key} {'in' if operator == 'In' else 'notin'} ({values})"
+        parts.append((key, text))
+    return joined(text for _, text in sorted(parts)) or NONE
+
+
+def first_three(words: list[str], empty: str) -> str:
+    """At most three words and how many more there are; `empty` for none."""
+    more = f" + {len(words) - 3} more..." if len(words) > 3 else ""
+    return (joined(words[:3]) + more) or empty
+
+
+def balancer_text(status: Object) -> str:
+    """Where a load balancer is: its addresses, or names, each once."""
+    ingress = (status.get("loadBalancer") or {}).get("ingress") or []
+    return joined(sorted({i.get("ip") or i.get("hostname") or "" for i in ingress} - {""}))
 
 
 def container_columns(template: Object) -> tuple[str, str]:

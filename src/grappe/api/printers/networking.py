@@ -9,10 +9,13 @@ from grappe.api.printers.column import (
     AGE,
     NAME,
     NONE,
+    UNKNOWN,
     UNSET,
     Column,
     Printer,
     age,
+    balancer_text,
+    first_three,
     joined,
     labels_text,
     selector_text,
@@ -20,13 +23,9 @@ from grappe.api.printers.column import (
 )
 
 
-def _more(shown: list[str], hidden: int) -> str:
-    return joined(shown) + (f" + {hidden} more..." if hidden > 0 else "")
-
-
 def _service(obj: Object, now: float) -> list[Any]:
     spec = obj["spec"]
-    cluster_ip = spec.get("clusterIP") or NONE
+    cluster_ip = next(iter(spec.get("clusterIPs") or []), NONE)
     return [
         obj["metadata"]["name"],
         spec.get("type", ""),
@@ -50,59 +49,70 @@ def _external_ip(obj: Object) -> str:
     if kind == "ExternalName":
         return str(spec.get("externalName", ""))
     if kind == "LoadBalancer":
-        ingress = obj.get("status", {}).get("loadBalancer", {}).get("ingress") or []
-        found = [i.get("ip") or i.get("hostname", "") for i in ingress]
-        return joined([*found, *external]) or "<pending>"
-    return joined(external) or NONE
+        found = balancer_text(obj.get("status", {}))
+        return joined(filter(None, [found, *external])) or "<pending>"
+    return joined(external) or NONE if kind in ("ClusterIP", "NodePort") else UNKNOWN
 
 
 def _endpoints(obj: Object, now: float) -> list[Any]:
-    shown: list[str] = []
-    hidden = 0
-    for subset in obj.get("subsets") or []:
+    subsets = obj.get("subsets") or []
+    found: list[str] = []
+    for subset in subsets:
         addresses = [a["ip"] for a in subset.get("addresses") or []]
         ports = subset.get("ports") or []
-        pairs = [f"{a}:{p['port']}" for p in ports for a in addresses] if ports else addresses
-        room = max(0, 3 - len(shown))
-        shown += pairs[:room]
-        hidden += len(pairs[room:])
-    return [obj["metadata"]["name"], _more(shown, hidden) or NONE, age(obj, now)]
+        found += [_socket(a, p["port"]) for p in ports for a in addresses] if ports else addresses
+    return [obj["metadata"]["name"], first_three(found, "" if subsets else NONE), age(obj, now)]
+
+
+def _socket(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _endpoint_slice(obj: Object, now: float) -> list[Any]:
-    ports = [UNSET if p.get("port") is None else str(p["port"]) for p in obj.get("ports") or []]
+    ports = [str(p.get("port", p.get("name", "*"))) for p in obj.get("ports") or []]
     addresses = [a for e in obj.get("endpoints") or [] for a in e.get("addresses") or []]
     return [
         obj["metadata"]["name"],
         obj.get("addressType", ""),
-        _more(ports[:3], len(ports) - 3) or UNSET,
-        _more(addresses[:3], len(addresses) - 3) or UNSET,
+        first_three(ports, UNSET),
+        first_three(addresses, UNSET),
         age(obj, now),
     ]
 
 
 def _ingress(obj: Object, now: float) -> list[Any]:
     spec = obj.get("spec", {})
-    hosts = [rule["host"] for rule in spec.get("rules") or [] if rule.get("host")]
-    balancer = obj.get("status", {}).get("loadBalancer", {}).get("ingress") or []
     return [
         obj["metadata"]["name"],
-        spec.get("ingressClassName") or NONE,
-        _more(hosts[:3], len(hosts) - 3) or "*",
-        joined(i.get("ip") or i.get("hostname", "") for i in balancer),
+        spec.get("ingressClassName", NONE),
+        _hosts([rule.get("host") or "" for rule in spec.get("rules") or []]),
+        balancer_text(obj.get("status", {})),
         "80, 443" if spec.get("tls") else "80",
         age(obj, now),
     ]
 
 
+def _hosts(hosts: list[str]) -> str:
+    """The first three; every rule after them is one more, with a host or without."""
+    shown: list[str] = []
+    for host in hosts:
+        if len(shown) == 3:
+            return f"{joined(shown)} + {len(hosts) - 3} more..."
+        shown += [host] if host else []
+    return joined(shown) or "*"
+
+
 def _ingress_class(obj: Object, now: float) -> list[Any]:
     spec = obj.get("spec", {})
+    annotations = obj["metadata"].get("annotations") or {}
+    default = annotations.get("ingressclass.kubernetes.io/is-default-class") == "true"
+    name = obj["metadata"]["name"] + (" (default)" if default else "")
     parameters = spec.get("parameters")
     shown = NONE
     if parameters:
         group = f".{parameters['apiGroup']}" if parameters.get("apiGroup") else ""
         shown = f"{parameters['kind']}{group}/{parameters['name']}"
-    return [obj["metadata"]["name"], spec.get("controller", ""), shown, age(obj, now)]
+    return [name, spec.get("controller", ""), shown, age(obj, now)]
 
 
 def _network_policy(obj: Object, now: float) -> list[Any]:

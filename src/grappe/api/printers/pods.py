@@ -101,6 +101,7 @@ def _containers(status: Object, seen: _Seen, sidecars: set[str]) -> _Seen:
             restarts += container.get("restartCount", 0)
             last = max(last, _last_end(container))
     running = False
+    failed = ""
     for container in reversed(status.get("containerStatuses") or []):
         restarts += container.get("restartCount", 0)
         last = max(last, _last_end(container))
@@ -110,11 +111,16 @@ def _containers(status: Object, seen: _Seen, sidecars: set[str]) -> _Seen:
             reason = waiting["reason"]
         elif terminated:
             reason = _end(terminated)
+            if terminated.get("exitCode"):
+                failed = reason
         elif container.get("ready") and state.get("running") is not None:
             running = True
             ready += 1
-    if reason == "Completed" and running:
-        reason = "Running" if _is_true(status, "Ready") else "NotReady"
+    if reason == "Completed":
+        if running and _is_true(status, "Ready"):
+            reason = "Running"
+        else:
+            reason = failed or ("NotReady" if running else reason)
     return _Seen(reason, ready, restarts, last)
 
 

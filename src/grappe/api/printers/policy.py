@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.printers.column import AGE, NAME, NONE, Column, Printer, age, number, wide
+from grappe.api.printers.column import AGE, NAME, NONE, UNSET, Column, Printer, age, number, wide
 
 
 def _binding(obj: Object, now: float) -> list[Any]:
@@ -50,17 +50,32 @@ def _mutating_policy(obj: Object, now: float) -> list[Any]:
 
 def _param_kind(spec: Object) -> str:
     kind = spec.get("paramKind")
-    return f"{kind['apiVersion']}/{kind['kind']}" if kind else "<unset>"
+    return f"{kind['apiVersion']}/{kind['kind']}" if kind else UNSET
 
 
 def _policy_binding(obj: Object, now: float) -> list[Any]:
     spec = obj.get("spec", {})
-    ref = spec.get("paramRef")
-    shown = "<unset>"
-    if ref:
-        name = ref.get("name") or "*"
-        shown = f"{ref['namespace']}/{name}" if ref.get("namespace") else name
+    ref = spec.get("paramRef") or {}
+    shown = UNSET
+    if ref.get("name"):
+        shown = f"{ref.get('namespace') or '*'}/{ref['name']}"
+    elif ref.get("selector") is not None:
+        shown = _go_selector(ref["selector"])
     return [obj["metadata"]["name"], spec.get("policyName", ""), shown, age(obj, now)]
+
+
+def _go_selector(selector: Object) -> str:
+    """A LabelSelector as Go prints the struct, which is what Kubernetes shows here."""
+    labels = "".join(f"{k}: {v}," for k, v in sorted((selector.get("matchLabels") or {}).items()))
+    rules = "".join(
+        f"LabelSelectorRequirement{{Key:{rule['key']},Operator:{rule['operator']},"
+        f"Values:[{' '.join(rule.get('values') or [])}],}},"
+        for rule in selector.get("matchExpressions") or []
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{rules}}},}}"
+    )
 
 
 def _flow_schema(obj: Object, now: float) -> list[Any]:
@@ -77,9 +92,13 @@ def _flow_schema(obj: Object, now: float) -> list[Any]:
     ]
 
 
+def _precedence(obj: Object) -> tuple[int, str]:
+    return obj.get("spec", {}).get("matchingPrecedence", 0), obj["metadata"]["name"]
+
+
 def _priority_level(obj: Object, now: float) -> list[Any]:
     spec = obj.get("spec", {})
-    limited = spec.get("limited") or spec.get("exempt") or {}
+    limited = spec.get("limited") or {}
     queuing = (limited.get("limitResponse") or {}).get("queuing") or {}
     return [
         obj["metadata"]["name"],
@@ -118,12 +137,13 @@ PRINTERS = {
         (
             NAME,
             Column("PriorityLevel"),
-            number("MatchingPrecedence"),
+            Column("MatchingPrecedence"),
             Column("DistinguisherMethod"),
             AGE,
             Column("MissingPL"),
         ),
         _flow_schema,
+        _precedence,
     ),
     (_FLOW, "PriorityLevelConfiguration"): Printer(
         (

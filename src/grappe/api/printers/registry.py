@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from grappe.api import Object
@@ -36,6 +37,21 @@ def columns(resource: Resource) -> list[Object]:
 def cells(resource: Resource, obj: Object, now: float) -> list[Any]:
     """One row: a value for each of `columns`, `now` in seconds since the epoch."""
     return _printer(resource).cells(obj, now)
+
+
+def row_order(resource: Resource) -> Callable[[Object], Any] | None:
+    """What the rows of a list are sorted by; None: as they come."""
+    return _printer(resource).order
+
+
+def scale_columns() -> list[Object]:
+    """The `TableColumnDefinition`s of a Scale."""
+    return [column.definition() for column in workloads.SCALE.columns]
+
+
+def scale_cells(obj: Object, now: float) -> list[Any]:
+    """The row of a Scale."""
+    return workloads.SCALE.cells(obj, now)
 
 
 def row_conditions(resource: Resource, obj: Object) -> list[Object]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.printers.column import AGE, NAME, UNSET, Column, Printer, age, joined, number, wide
+from grappe.api.printers.column import (
+    AGE,
+    NAME,
+    NONE,
+    UNSET,
+    Column,
+    Printer,
+    age,
+    joined,
+    number,
+    wide,
+)
 
 _MODES = {
     "ReadWriteOnce": "RWO",
@@ -20,7 +31,14 @@ _DEFAULT_CLASS = (
 
 
 def _modes(modes: list[str] | None) -> str:
-    return joined(_MODES.get(mode, mode) for mode in modes or [])
+    return joined(short for mode, short in _MODES.items() if mode in (modes or []))
+
+
+def _class(obj: Object) -> str:
+    """An annotation older than the field comes first."""
+    annotations = obj["metadata"].get("annotations") or {}
+    named = annotations.get("volume.beta.kubernetes.io/storage-class")
+    return str(obj["spec"].get("storageClassName", "") if named is None else named)
 
 
 def _volume(obj: Object, now: float) -> list[Any]:
@@ -29,16 +47,16 @@ def _volume(obj: Object, now: float) -> list[Any]:
     phase = status.get("phase", "")
     return [
         obj["metadata"]["name"],
-        (spec.get("capacity") or {}).get("storage", ""),
+        (spec.get("capacity") or {}).get("storage", "0"),
         _modes(spec.get("accessModes")),
         spec.get("persistentVolumeReclaimPolicy", ""),
         "Terminating" if obj["metadata"].get("deletionTimestamp") else phase,
         f"{claim.get('namespace', '')}/{claim['name']}" if claim else "",
-        spec.get("storageClassName", ""),
-        spec.get("volumeAttributesClassName") or UNSET,
+        _class(obj),
+        spec.get("volumeAttributesClassName", UNSET),
         status.get("reason", ""),
         age(obj, now),
-        spec.get("volumeMode") or UNSET,
+        spec.get("volumeMode", UNSET),
     ]
 
 
@@ -50,12 +68,12 @@ def _claim(obj: Object, now: float) -> list[Any]:
         obj["metadata"]["name"],
         "Terminating" if obj["metadata"].get("deletionTimestamp") else phase,
         spec.get("volumeName", ""),
-        (status.get("capacity") or {}).get("storage", "") if bound else "",
+        (status.get("capacity") or {}).get("storage", "0") if bound else "",
         _modes(status.get("accessModes")) if bound else "",
-        spec.get("storageClassName", ""),
-        spec.get("volumeAttributesClassName") or UNSET,
+        _class(obj),
+        spec.get("volumeAttributesClassName", UNSET),
         age(obj, now),
-        spec.get("volumeMode") or UNSET,
+        spec.get("volumeMode", UNSET),
     ]
 
 
@@ -100,7 +118,7 @@ def _driver(obj: Object, now: float) -> list[Any]:
         spec.get("storageCapacity", False),
         joined(audiences) or UNSET,
         spec.get("requiresRepublish", False),
-        joined(spec.get("volumeLifecycleModes") or ["Persistent"]),
+        joined(spec.get("volumeLifecycleModes") or []) or NONE,
         age(obj, now),
     ]
 
@@ -108,6 +126,11 @@ def _driver(obj: Object, now: float) -> list[Any]:
 def _driver_node(obj: Object, now: float) -> list[Any]:
     drivers = obj.get("spec", {}).get("drivers") or []
     return [obj["metadata"]["name"], len(drivers), age(obj, now)]
+
+
+def _capacity(obj: Object, now: float) -> list[Any]:
+    capacity = obj.get("capacity", UNSET)
+    return [obj["metadata"]["name"], obj.get("storageClassName", ""), capacity]
 
 
 _STORAGE = "storage.k8s.io"
@@ -182,4 +205,7 @@ PRINTERS = {
         _driver,
     ),
     (_STORAGE, "CSINode"): Printer((NAME, number("Drivers"), AGE), _driver_node),
+    (_STORAGE, "CSIStorageCapacity"): Printer(
+        (NAME, Column("StorageClassName"), Column("Capacity")), _capacity
+    ),
 }

@@ -37,7 +37,7 @@ def _deployment(obj: Object, now: float) -> list[Any]:
         status.get("availableReplicas", 0),
         age(obj, now),
         *container_columns(spec["template"]),
-        selector_text(spec.get("selector")),
+        selector_text(spec.get("selector")).removeprefix(NONE),
     ]
 
 
@@ -133,8 +133,8 @@ def _cron_job(obj: Object, now: float) -> list[Any]:
     return [
         obj["metadata"]["name"],
         spec.get("schedule", ""),
-        spec.get("timeZone") or NONE,
-        "True" if spec.get("suspend") else "False",
+        spec.get("timeZone", NONE),
+        {True: "True", False: "False"}.get(spec.get("suspend"), UNSET),
         len(status.get("active") or []),
         since(last, now) if last else NONE,
         age(obj, now),
@@ -190,19 +190,25 @@ def _metrics(spec: Object, status: Object) -> str:
 
 def _metric(metric: Object, status: Object) -> str:
     kind = metric["type"]
+    if kind not in ("Resource", "ContainerResource", "Pods", "Object", "External"):
+        return "<unknown type>"
     source = kind[0].lower() + kind[1:]
     wanted, now = metric.get(source) or {}, (status.get(source) or {}).get("current") or {}
     target = wanted.get("target") or {}
-    if target.get("averageUtilization") is not None:
-        value = now.get("averageUtilization")
-        pair = f"{UNKNOWN if value is None else f'{value}%'}/{target['averageUtilization']}%"
-    elif target.get("averageValue") is not None:
+    if target.get("averageValue") is not None:
         suffix = " (avg)" if kind in ("Object", "External") else ""
         pair = f"{now.get('averageValue', UNKNOWN)}/{target['averageValue']}{suffix}"
+    elif kind in ("Resource", "ContainerResource"):
+        pair = f"{_percent(now, UNKNOWN)}/{_percent(target, '<auto>')}"
     else:
         pair = f"{now.get('value', UNKNOWN)}/{target.get('value', '')}"
     named = kind in ("Resource", "ContainerResource")
     return f"{wanted.get('name', '')}: {pair}" if named else pair
+
+
+def _percent(values: Object, missing: str) -> str:
+    found = values.get("averageUtilization")
+    return missing if found is None else f"{found}%"
 
 
 def _disruption_budget(obj: Object, now: float) -> list[Any]:
@@ -216,6 +222,16 @@ def _disruption_budget(obj: Object, now: float) -> list[Any]:
     ]
 
 
+def _scale(obj: Object, now: float) -> list[Any]:
+    return [
+        obj["metadata"]["name"],
+        obj.get("spec", {}).get("replicas", 0),
+        obj.get("status", {}).get("replicas", 0),
+        age(obj, now),
+    ]
+
+
+SCALE = Printer((Column("Name"), number("Desired"), number("Available"), AGE), _scale)
 _REPLICA_COLUMNS = (NAME, number("Desired"), number("Current"), number("Ready"), AGE, *_SELECTED)
 
 PRINTERS = {

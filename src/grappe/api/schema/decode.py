@@ -1,6 +1,6 @@
 """Reading JSON as a built-in kind, the way Kubernetes' decoder does.
 
-One walk drops unknown fields, nulls, and lists and maps that mean nothing when empty; it brings
+One walk drops unknown fields, nulls, and what means nothing when empty or zero; it brings
 quantities and times to their canonical form, and finds values of the wrong type. Each node is
 compiled once, when first met, into a closure over a table of its fields; paths are put together
 only when there is something to report.
@@ -100,7 +100,8 @@ def _struct_decoder(node: Node, keep_empty: bool) -> Decoder:
             elif inner is None:
                 pass
             elif inner.__class__ is entry[0]:
-                continue
+                if inner or not entry[3]:
+                    continue
             else:
                 run = entry[2]
                 if run is None:

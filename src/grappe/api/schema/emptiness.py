@@ -1,9 +1,10 @@
-"""Which lists and maps of a built-in kind mean nothing when they are empty.
+"""Which fields of a built-in kind mean nothing when they are empty or zero.
 
-Go leaves an empty list or map out of JSON where its field says `omitempty`, and so a kube-apiserver
-never stores one. The published definitions do not say so field by field, but nearly: what is
-required is kept, what is not is left out, but for the fields below, whose Go types lack the mark.
-A test holds this against the table of messages, which has the marks of every field.
+Go leaves an empty list, an empty map or a zero (`0`, `""`, `false`) out of JSON where its field
+says `omitempty` and is no pointer, and so a kube-apiserver never stores one. Which scalars those
+are is in the data. The published definitions do not say it of lists and maps, but nearly: what is
+required is kept, what is not is left out, but for the fields below, whose Go types lack the mark. A
+test holds both against the table of messages, which has the marks of every field.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ _KEPT: dict[str, tuple[str, ...]] = {
 
 
 def omits_empty(struct: Node, name: str) -> bool:
-    """Whether the field `name` of a struct is a list or map that is left out when empty."""
+    """Whether the field `name` of a struct is left out when empty or zero."""
     field = struct.properties[name]
+    if name in struct.raw.get("x-grappe-omits-zero", ()):
+        return True
     if field.type != "array" and (field.type != "object" or field.values is None):
         return False
     return name not in struct.required and name not in _KEPT.get(struct.definition, ())

@@ -42,7 +42,9 @@ def column_definitions(columns: Sequence[Object]) -> list[Object]:
                 "name": column["name"],
                 "type": column.get("type", "string"),
                 "format": column.get("format", ""),
-                "description": column.get("description", ""),
+                "description": column.get("description")
+                or "Custom resource definition column (in JSONPath format): "
+                + column.get("jsonPath", ""),
                 "priority": column.get("priority", 0),
             }
             for column in columns

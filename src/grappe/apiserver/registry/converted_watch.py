@@ -14,7 +14,11 @@ from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from grappe.apiserver.http.messages import StreamWriter
 from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.filtering import Filter
-from grappe.apiserver.registry.parameters import ListOptions, revision
+from grappe.apiserver.registry.parameters import (
+    ListOptions,
+    revision,
+    too_large_revision,
+)
 from grappe.apiserver.registry.representation import Representation
 from grappe.apiserver.registry.versions import all_shown
 from grappe.apiserver.registry.watch_events import event_lines
@@ -47,6 +51,7 @@ class ConvertedWatch:
         self._shown = shown
         self._options = options
         self._reached = revision(options.resource_version) or 0
+        self._opened = False
         self._news = asyncio.Event()
         self._over = False
 
@@ -67,7 +72,7 @@ class ConvertedWatch:
                 await self._tell_all(writer)
         except TimeoutError:
             if self._options.bookmarks:
-                writer.write(self._shown.bookmark(self._reached))
+                writer.write(self._told(self._shown.bookmark(self._reached)))
         except ApiError as error:
             writer.write(self._shown.error(error.status()))
         except CompactedError as error:
@@ -82,6 +87,8 @@ class ConvertedWatch:
 
     async def _tell_all(self, writer: StreamWriter) -> None:
         initial = self._options.initial_events
+        if self._reached > self._store.revision:
+            raise too_large_revision(self._reached, self._store.revision)
         if not self._reached if initial is None else initial:
             await self._tell_state(writer)
         while True:
@@ -141,8 +148,14 @@ class ConvertedWatch:
     async def _write(self, writer: StreamWriter, chunk: bytes) -> None:
         while writer.backlog > _AHEAD:  # noqa: ASYNC110 - a writer tells nobody when it drains
             await asyncio.sleep(_PACE)
-        if chunk and not writer.write(chunk):
+        if chunk and not writer.write(self._told(chunk)):
             raise _Ended
+
+    def _told(self, chunk: bytes) -> bytes:
+        if self._opened:
+            return chunk
+        self._opened = True
+        return self._shown.opening(chunk)
 
     def _definition_changed(self, events: Sequence[Event]) -> None:
         """A definition that goes, or converts otherwise than when this watch began, ends it."""

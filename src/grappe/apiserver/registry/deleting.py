@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grappe.api import Object
+from grappe.api.causes import not_supported
 from grappe.api.errors import (
     OBJECT_MODIFIED,
     ApiError,
@@ -30,9 +31,10 @@ from grappe.apiserver.registry.backend import Backend, Call
 from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit, until_committed, until_settled
 from grappe.apiserver.registry.decoding import read_body
-from grappe.apiserver.registry.filtering import parse_filter
-from grappe.apiserver.registry.parameters import dry_run, list_options, number
+from grappe.apiserver.registry.parameters import dry_run_problems, list_options, number
+from grappe.apiserver.registry.reading import find
 from grappe.apiserver.registry.representation import many, represent
+from grappe.apiserver.registry.routing import flag
 from grappe.apiserver.registry.strategies.base import NO_RESERVATION, Strategy
 from grappe.apiserver.registry.versions import all_shown, shown, to_storage
 from grappe.apiserver.registry.writing import LOST, admission_request
@@ -40,7 +42,7 @@ from grappe.base.clock import parse_rfc3339, rfc3339
 from grappe.store.interface import Record, RevisionMismatchError
 
 _ATTEMPTS = 5
-_POLICIES = ("Background", "Foreground", "Orphan")
+_POLICIES = ("Foreground", "Background", "Orphan")
 _INT64_BITS = 63
 _LONGEST_GRACE = 100 * 365 * 86400
 """Seconds. The end of a longer grace period might be no date any more."""
@@ -58,10 +60,12 @@ _FIELDS: Mapping[str, tuple[type, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """`propagation` empty: the kind's own (background for all that is served)."""
+    """`propagation` empty: the kind's own (background for all that is served). `cascades`: the
+    client said so with `orphanDependents: false`, and hears 202 of what is not gone at once."""
 
     grace: int | None = None
     propagation: str = ""
+    cascades: bool = False
     uid: str = ""
     resource_version: str = ""
     dry_run: bool = False
@@ -69,35 +73,47 @@ class DeleteOptions:
 
 
 def delete_options(call: Call) -> DeleteOptions:
-    """From the body, else from the query; ApiError 400 or 422."""
-    body: Object = {}
+    """From the body, or without one from the query; ApiError 400 or 422."""
     if call.request.body.strip():
         found = read_body(call.request.body, call.request.headers, "DeleteOptions")
         if not isinstance(found, dict):
             raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
-        body = found
-    return options_from(body, call.info.query)
+        return options_from(found)
+    return options_from(_asked(call.info.query))
 
 
-def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
-    """DeleteOptions as an object, completed from query parameters."""
+def _asked(query: Mapping[str, str]) -> Object:
+    """DeleteOptions as query parameters."""
+    found: Object = {}
+    if (grace := number(query, "gracePeriodSeconds")) is not None:
+        found["gracePeriodSeconds"] = grace
+    if "propagationPolicy" in query:
+        found["propagationPolicy"] = query["propagationPolicy"]
+    if "orphanDependents" in query:
+        found["orphanDependents"] = flag(query, "orphanDependents")
+    if query.get("dryRun"):
+        found["dryRun"] = [query["dryRun"]]
+    return found
+
+
+def options_from(body: Object) -> DeleteOptions:
+    """DeleteOptions from an object; ApiError 400 or 422."""
     _check_types(body)
-    grace = body.get("gracePeriodSeconds", number(query, "gracePeriodSeconds"))
-    propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
+    grace = body.get("gracePeriodSeconds")
+    propagation = body.get("propagationPolicy")
     orphan = body.get("orphanDependents")
     causes = []
     if grace is not None and grace < 0:
         grace = 1
-    if orphan is not None and propagation:
+    if orphan is not None and propagation is not None:
         message = (
             f'Invalid value: "{propagation}": '
             "orphanDependents and deletionPropagation cannot be both set"
         )
         causes.append(Cause("propagationPolicy", "FieldValueInvalid", message))
-    elif propagation and propagation not in _POLICIES:
-        listed = ", ".join(f'"{p}"' for p in (*_POLICIES[1:2], *_POLICIES[:1], "Orphan", "nil"))
-        message = f'Unsupported value: "{propagation}": supported values: {listed}'
-        causes.append(Cause("propagationPolicy", "FieldValueNotSupported", message))
+    if propagation is not None and propagation not in _POLICIES:
+        causes.append(not_supported("propagationPolicy", propagation, (*_POLICIES, "nil")))
+    causes += dry_run_problems(body.get("dryRun") or [])
     if causes:
         raise invalid("DeleteOptions", "", causes, "meta.k8s.io")
     if orphan is not None:
@@ -105,10 +121,11 @@ def options_from(body: Object, query: Mapping[str, str]) -> DeleteOptions:
     wanted: dict[str, Any] = body.get("preconditions") or {}
     return DeleteOptions(
         grace=grace,
-        propagation=propagation,
+        propagation=propagation or "",
+        cascades=orphan is False,
         uid=wanted.get("uid") or "",
         resource_version=wanted.get("resourceVersion") or "",
-        dry_run=dry_run(body.get("dryRun") or query.get("dryRun"), "DeleteOptions"),
+        dry_run=bool(body.get("dryRun")),
         raw=body,
     )
 
@@ -150,8 +167,10 @@ async def delete(backend: Backend, call: Call) -> Response:
             details["group"] = resource.group
         details |= {"kind": resource.plural, "uid": old["metadata"]["uid"]}
         return answer_object(200, success(details), form, call.warnings)
-    answer = represent(call.served, form, backend.clock).one(record)
-    return answer_bytes(200, answer, form, call.warnings)
+    include = call.info.query.get("includeObject", "")
+    answer = represent(call.served, form, backend.clock, include).one(record)
+    status = 202 if options.cascades and not gone else 200
+    return answer_bytes(status, answer, form, call.warnings)
 
 
 async def delete_object(
@@ -236,7 +255,7 @@ def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, 
     if grace is not None:
         grace = min(grace, _LONGEST_GRACE)
     if metadata.get("deletionTimestamp"):
-        _shorten(metadata, grace if options.grace is not None else None)
+        _shorten(metadata, grace if options.grace is not None else None, now)
     elif grace or finalizers or strategy.holds_back(new):
         # The object's end is set; what it should be until then is no user's business any more.
         metadata["deletionTimestamp"] = rfc3339(now + (grace or 0))
@@ -248,13 +267,17 @@ def _mark(new: Object, old: Object, strategy: Strategy, options: DeleteOptions, 
     return new != old
 
 
-def _shorten(metadata: Object, grace: int | None) -> None:
-    """A later request may bring the end of the grace period forward, never put it off."""
+def _shorten(metadata: Object, grace: int | None, now: float) -> None:
+    """A later request may bring the end of the grace period forward, never put it off, nor set it
+    in the past."""
     before = metadata.get("deletionGracePeriodSeconds") or 0
     if grace is None or grace >= before:
         return
     end = parse_rfc3339(metadata["deletionTimestamp"])
-    metadata["deletionTimestamp"] = rfc3339(end - before + grace)
+    end += grace - before
+    if end < now:
+        end, grace = now, min(grace, 1)
+    metadata["deletionTimestamp"] = rfc3339(end)
     metadata["deletionGracePeriodSeconds"] = grace
 
 
@@ -268,17 +291,12 @@ def _remains(obj: Object, strategy: Strategy) -> bool:
 
 
 async def delete_collection(backend: Backend, call: Call) -> Response:
-    """DELETE of everything a list with the same parameters shows; the list as it was."""
+    """DELETE of everything a list with the same parameters shows; that list."""
     form = call.form
-    options = delete_options(call)
     listed = list_options(call.info.query, watch=False)
-    wanted = parse_filter(call.served, call.info.namespace, listed)
-    store = backend.store
-    state = store.revision
-    candidates = store.list(call.served.bucket, wanted.prefix)
-    records = list(wanted.select(await all_shown(call.served, candidates)))
-    if listed.limit:
-        records = records[: listed.limit]
+    options = delete_options(call)
+    found = find(backend, call, listed)
+    records = found.records(await all_shown(call.served, found.candidates))
     for record in records:
         name = record.key.rpartition("/")[2]
         try:
@@ -286,6 +304,6 @@ async def delete_collection(backend: Backend, call: Call) -> Response:
         except ApiError as error:
             if error.code != 404:  # someone else was quicker
                 raise
-    metadata: Object = {"resourceVersion": str(state)}
-    answer = many(represent(call.served, form, backend.clock), records, metadata)
+    include = call.info.query.get("includeObject", "")
+    answer = many(represent(call.served, form, backend.clock, include), records, found.metadata)
     return answer_bytes(200, answer, form, call.warnings)

@@ -55,10 +55,17 @@ def dry_run(values: str | list[str] | None, kind: str) -> bool:
     """Whether `dryRun` asks for one; ApiError 422 for anything but `All`."""
     stages = [values] if isinstance(values, str) else values or []
     stages = [stage for stage in stages if stage]
-    if any(stage != "All" for stage in stages):
-        message = f'Unsupported value: {shown(stages)}: supported values: "All"'
-        raise invalid(kind, "", [Cause("dryRun", "FieldValueNotSupported", message)], _META)
+    if causes := dry_run_problems(stages):
+        raise invalid(kind, "", causes, _META)
     return bool(stages)
+
+
+def dry_run_problems(stages: Sequence[str]) -> list[Cause]:
+    """What is wrong with the stages that a dry run is asked for."""
+    if all(stage == "All" for stage in stages):
+        return []
+    message = f'Unsupported value: {shown(stages)}: supported values: "All"'
+    return [Cause("dryRun", "FieldValueNotSupported", message)]
 
 
 _META = "meta.k8s.io"

@@ -19,7 +19,7 @@ from grappe.api.protobuf.encode import (
 from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.codec import decode
 from grappe.apiserver.registry.interface import ServedResource
-from grappe.apiserver.registry.representation import bookmark_metadata
+from grappe.apiserver.registry.representation import Unarranged, bookmark_metadata
 from grappe.store.interface import Record
 
 _KEPT_BYTES = 8 * 1024 * 1024
@@ -58,7 +58,7 @@ def _weight(record: Record, raw: bytes) -> int:
 _kept = Kept()
 
 
-class _Protobuf:
+class _Protobuf(Unarranged):
     """What objects and metadata alone have in common."""
 
     parses = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from grappe.api import Object
 from grappe.api.errors import not_found
@@ -15,6 +16,7 @@ from grappe.apiserver.registry.filtering import Filter, parse_filter
 from grappe.apiserver.registry.negotiation import Form
 from grappe.apiserver.registry.paging import Page, expired, page_of, token
 from grappe.apiserver.registry.parameters import (
+    ListOptions,
     list_options,
     revision,
     too_large_revision,
@@ -61,7 +63,44 @@ def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]
     a long list is parsed."""
     form = call.form
     query = call.info.query
-    options = list_options(query, watch=False)
+    found = find(backend, call, list_options(query, watch=False))
+    metadata = found.metadata
+    shown = represent(call.served, form, backend.clock, query.get("includeObject", ""))
+    if call.served.conversion is not None and found.wanted.fields is not None:
+        # Selected by what the objects are in this version: all of them are converted first.
+        return _converted(
+            call,
+            found.candidates,
+            form,
+            lambda converted: many(shown, found.records(converted), metadata),
+        )
+    records = found.records(found.candidates)
+    if call.served.conversion is not None:
+        return _converted(call, records, form, lambda converted: many(shown, converted, metadata))
+    if shown.parses and len(records) > _AT_ONCE:
+        return _in_turns(shown, records, metadata, form, call.warnings)
+    return answer_bytes(200, many(shown, records, metadata), form, call.warnings)
+
+
+class Found(NamedTuple):
+    """What a list is made of: records that may be in it, and the list's metadata."""
+
+    wanted: Filter
+    limit: int
+    state: int
+    candidates: Sequence[Record]
+    metadata: Object
+
+    def records(self, candidates: Sequence[Record]) -> Sequence[Record]:
+        """Those of `candidates`, in the version that is served, which the list shows; whether
+        there are more is told in its metadata."""
+        if self.wanted.everything:
+            return candidates
+        return _limited(candidates, self.wanted, self.limit, self.state, self.metadata)
+
+
+def find(backend: Backend, call: Call, options: ListOptions) -> Found:
+    """Look up what a list with these options is made of; ApiError 400, 410 or 504."""
     wanted = parse_filter(call.served, call.info.namespace, options)
     page = page_of(backend.store.revision, options)
     state = backend.store.revision if page.revision is None else page.revision
@@ -75,26 +114,7 @@ def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]
         raise expired(options, page) from None
     except FutureRevisionError:
         raise too_large_revision(state, backend.store.revision) from None
-    shown = represent(call.served, form, backend.clock, query.get("includeObject", ""))
-    if call.served.conversion is not None and wanted.fields is not None:
-        # Selected by what the objects are in this version: all of them are converted first.
-        return _converted(
-            call,
-            found,
-            form,
-            lambda converted: many(
-                shown, _limited(converted, wanted, options.limit, state, metadata), metadata
-            ),
-        )
-    if wanted.everything:
-        records = found
-    else:
-        records = _limited(found, wanted, options.limit, state, metadata)
-    if call.served.conversion is not None:
-        return _converted(call, records, form, lambda found: many(shown, found, metadata))
-    if shown.parses and len(records) > _AT_ONCE:
-        return _in_turns(shown, records, metadata, form, call.warnings)
-    return answer_bytes(200, many(shown, records, metadata), form, call.warnings)
+    return Found(wanted, options.limit, state, found, metadata)
 
 
 async def _in_turns(
@@ -106,6 +126,7 @@ async def _in_turns(
 ) -> Response:
     """A long list whose records are parsed, piece by piece, so that nobody waits for long."""
     loop = asyncio.get_running_loop()
+    records = shown.arranged(records)
     pieces, began = [], loop.time()
     for start in range(0, len(records), _PIECE):
         pieces.append(shown.piece(records[start : start + _PIECE]))

@@ -33,6 +33,10 @@ class Representation(Protocol):
         """A single object."""
         ...
 
+    def arranged(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records of a list in the order in which it shows them."""
+        ...
+
     def piece(self, records: Sequence[Record]) -> bytes:
         """Some successive items of a list; at least one."""
         ...
@@ -43,6 +47,10 @@ class Representation(Protocol):
 
     def event(self, kind: str, record: Record) -> bytes:
         """One event of a watch."""
+        ...
+
+    def opening(self, chunk: bytes) -> bytes:
+        """The first events of a watch, with what only the first of them brings."""
         ...
 
     def bookmark(self, revision: int, *, initial_end: bool = False) -> bytes:
@@ -58,6 +66,7 @@ def many(
     shown: Representation, records: Sequence[Record], metadata: Object, size: int = SLICE
 ) -> Sequence[bytes]:
     """A whole list at once, in pieces of `size` items."""
+    records = shown.arranged(records)
     starts = range(0, len(records), size)
     return shown.whole([shown.piece(records[start : start + size]) for start in starts], metadata)
 
@@ -70,7 +79,17 @@ def bookmark_metadata(revision: int, initial_end: bool) -> Object:
     return metadata
 
 
-class Json:
+class Unarranged:
+    """What shows a list in the order of its keys, and every event of a watch alike."""
+
+    def arranged(self, records: Sequence[Record]) -> Sequence[Record]:
+        return records
+
+    def opening(self, chunk: bytes) -> bytes:
+        return chunk
+
+
+class Json(Unarranged):
     """What every representation in JSON has in common."""
 
     def _list(self, head: Object, items: bytes, pieces: Sequence[bytes]) -> list[bytes]:

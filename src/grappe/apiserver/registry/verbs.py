@@ -194,7 +194,7 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
     version = metadata.pop("resourceVersion", None)
     _read_as_typed(call, applied)
     text = orjson.dumps(applied)
-    says_empty = b"{}" in text or b"[]" in text
+    says_nothing = any(sign in text for sign in _NOTHING)
 
     def merged(live: Object | None) -> Object:
         found = apply(
@@ -210,7 +210,7 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
         )
         if live is not None and version:
             found["metadata"]["resourceVersion"] = version
-        if says_empty:
+        if says_nothing:
             served.schema.decode(found)
         return found
 
@@ -222,6 +222,10 @@ async def _apply(backend: Backend, call: Call, options: WriteOptions, subresourc
     return await update_object(
         backend, call, merged, options, subresource=subresource, retry=True, applied=True
     )
+
+
+_NOTHING = (b"{}", b"[]", b'""', b":false", b":0")
+"""What may be left out where it is stored, although whoever applies it owns it."""
 
 
 def _read_applied(call: Call, options: WriteOptions) -> Object:

@@ -13,7 +13,7 @@ from functools import partial
 
 import orjson
 
-from grappe.api.errors import gone
+from grappe.api.errors import ApiError, gone
 from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from grappe.apiserver.http.messages import Stream, StreamWriter
 from grappe.apiserver.registry.answers import warning_headers
@@ -36,6 +36,9 @@ from grappe.store.interface import CompactedError, Event, Record, Store, Subscri
 BOOKMARK_PERIOD = 60.0
 MINIMUM_TIMEOUT = 1800
 """Seconds a watch lasts at least when the client does not say; up to twice that."""
+
+PATIENCE = 3.0
+"""Seconds a watch waits for the revision it is to start from."""
 
 _SLICE = 256
 """Objects or events for each write while a watcher catches up."""
@@ -71,6 +74,8 @@ class Watcher:
         self._options = options
         self._join = join
         self._writer: StreamWriter | None = None
+        self._subscription: Subscription | None = None
+        self._opened = False
         self._group: Group | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._chunks: Iterator[bytes] = iter(())
@@ -79,6 +84,9 @@ class Watcher:
     def start(self, writer: StreamWriter) -> Callable[[], None]:
         self._writer = writer
         if self._state_first():
+            if self._reached > self._store.revision:
+                self._refuse(too_large_revision(self._reached, self._store.revision))
+                return self.stop
             self._chunks = self._state()
         self._later("timeout", lasting(self._options), self._time_out)
         if self._options.bookmarks:
@@ -133,6 +141,9 @@ class Watcher:
                 return
             if chunk is not None:
                 self.send(chunk)
+            elif self._reached > self._store.revision:
+                self._await_revision()
+                return
             elif not self._reached or self._reached == self._store.revision:
                 self._group = self._join()
                 self._group.join(self)
@@ -140,13 +151,39 @@ class Watcher:
             else:
                 self._chunks = self._missed()
 
+    def _await_revision(self) -> None:
+        """Hear nothing until something has happened after the client's revision, which is still
+        to come. One that does not come soon is of a state that was lost with a restored backup."""
+
+        def news(events: Sequence[Event]) -> None:
+            self._drop_subscription()
+            self._catch_up()
+
+        bucket = self._wanted.served.bucket
+        self._subscription = self._store.watch(bucket, self._reached, news)
+        self._later("revision", PATIENCE, self._revision_due)
+
+    def _revision_due(self) -> None:
+        if self._subscription is not None and self._reached > self._store.revision:
+            self._refuse(too_large_revision(self._reached, self._store.revision))
+
+    def _drop_subscription(self) -> None:
+        if self._subscription is not None:
+            self._subscription.cancel()
+            self._subscription = None
+
     def _expired(self, error: CompactedError) -> None:
-        status = gone(f"too old resource version: {self._reached} ({error.oldest})").status()
-        self.send(self._shown.error(status))
+        self._refuse(gone(f"too old resource version: {self._reached} ({error.oldest})"))
+
+    def _refuse(self, error: ApiError) -> None:
+        self.send(self._shown.error(error.status()))
         self.finish()
 
     # -- living --------------------------------------------------------------------------------
     def send(self, chunk: bytes) -> None:
+        if not self._opened and chunk:
+            self._opened = True
+            chunk = self._shown.opening(chunk)
         if self._writer is not None and not self._writer.write(chunk):
             self.stop()
 
@@ -180,6 +217,7 @@ class Watcher:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._drop_subscription()
         if self._group is not None:
             group, self._group = self._group, None
             group.leave(self)
@@ -200,15 +238,13 @@ class Watches:
         self._definitions: Subscription | None = None
 
     def watch(self, call: Call) -> Stream:
-        """The stream of a watch request. One that starts too far back says so in its first
-        event, as Kubernetes does."""
+        """The stream of a watch request. One that starts too far back, or wants a state that is
+        still to come, says so in its first event; one of later changes waits for them."""
         form = negotiate(call.request.headers.get("accept", ""), call.served.custom, True)
         options = list_options(call.info.query, watch=True)
         wanted = parse_filter(call.served, call.info.namespace, options)
         include = call.info.query.get("includeObject", "")
-        asked = revision(options.resource_version)
-        if asked is not None and asked > self._store.revision:
-            raise too_large_revision(asked, self._store.revision)
+        revision(options.resource_version)  # ApiError 400 before the stream begins
         shown = represent(wanted.served, form, self._clock, include)
         if wanted.served.conversion is not None:
             converted = ConvertedWatch(

@@ -133,7 +133,7 @@ async def create_object(
     if generate:
         _generate_name(backend, call, obj)
     attempts = _NAME_ATTEMPTS if generate else 1
-    strategy.prepare_create(obj, call.user)
+    call.warnings += strategy.prepare_create(obj, call.user) or ()
     problems = partial(problems_of_new, served, strategy, obj)
     refuse(served, obj, await deliberated(problems) if strategy.deliberates else problems())
     if not served.custom:

@@ -143,6 +143,35 @@ SIDECAR = {"initContainers": [{"name": "s", "restartPolicy": "Always"}]}
             ),
             ["1/2", "Running", "0"],
         ),
+        (
+            pod(
+                {
+                    "phase": "Running",
+                    "conditions": READY,
+                    "containerStatuses": [
+                        container("a", terminated={"exitCode": 0, "reason": "Completed"}),
+                        container("b", terminated={"exitCode": 2, "reason": "Error"}),
+                    ],
+                },
+            ),
+            ["0/1", "Error", "0"],
+        ),
+        (
+            pod(
+                {
+                    "phase": "Running",
+                    "containerStatuses": [
+                        container("a", terminated={"exitCode": 0, "reason": "Completed"}),
+                        container("b", ready=True, running=RUNNING),
+                    ],
+                },
+            ),
+            ["1/1", "NotReady", "0"],
+        ),
+        (
+            pod({"phase": "Running", "reason": "NodeLost"}, deleted=True),
+            ["0/1", "Unknown", "0"],
+        ),
     ],
     ids=lambda value: value[1] if isinstance(value, list) else "",
 )

@@ -1,4 +1,4 @@
-"""Empty lists and maps of built-in kinds: kept or left out as Go's types say."""
+"""Empty lists and maps and zeros of built-in kinds: kept or left out as Go's types say."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ def structs(node: Node, seen: dict[str, Node]) -> dict[str, Node]:
     return seen
 
 
+SCALARS = {"string", "bytes", "bool", "int32", "int64", "double"}
+
+
 def marks(definition: str) -> dict[str, bool]:
-    """Of each list and map of a message whether Go shows it empty, those of inlined messages
-    among them."""
+    """Of each list, map and scalar of a message whether Go shows it empty or zero, those of
+    inlined messages among them."""
     name = definition.replace("io.k8s.", "k8s.io.", 1)
     name = name.replace("kube-aggregator", "kube_aggregator")
     name = name.replace("apiextensions-apiserver", "apiextensions_apiserver")
@@ -46,8 +49,8 @@ def _marks(name: str) -> dict[str, bool]:
     for field in message(name).values():
         if field.inline:
             found |= _marks(field.type)
-        elif field.shape != "one":
-            found[field.name] = field.keep_zero
+        elif field.shape != "one" or field.type in SCALARS:
+            found[field.name] = field.keep_zero or field.pointer
     return found
 
 
@@ -117,6 +120,34 @@ def test_rules_and_subjects() -> None:
     assert decoded("rbac.authorization.k8s.io/v1", "RoleBinding", binding) == {
         "roleRef": {"apiGroup": "", "kind": "", "name": ""}
     }
+
+
+def test_zeros_go_unless_they_are_pointers_or_always_shown() -> None:
+    pod = {
+        "metadata": {"name": "p", "generateName": "", "namespace": "", "generation": 0},
+        "spec": {
+            "containers": [{"name": "", "image": "", "tty": False, "stdin": True, "command": [""]}],
+            "hostNetwork": False,
+            "hostname": "",
+            "priority": 0,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": {"a": ""},
+        },
+        "status": {"containerStatuses": [{"restartCount": 0, "ready": False, "containerID": ""}]},
+    }
+    assert decoded("v1", "Pod", pod) == {
+        "metadata": {"name": "p"},
+        "spec": {
+            "containers": [{"name": "", "stdin": True, "command": [""]}],
+            "priority": 0,
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": {"a": ""},
+        },
+        "status": {"containerStatuses": [{"restartCount": 0, "ready": False}]},
+    }
+    assert decoded("v1", "Pod", pod, keep_empty=True) == pod
 
 
 def test_data_that_is_null_or_empty_is_none() -> None:

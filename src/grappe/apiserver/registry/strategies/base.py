@@ -8,7 +8,7 @@ api-conventions.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from grappe.api import Object
@@ -60,12 +60,13 @@ class Strategy:
     def __init__(self, served: ServedResource) -> None:
         self.has_status = "status" in served.resource.subresources
 
-    def prepare_create(self, obj: Object, user: User) -> None:
-        """Settle a new object: uid and creation time are already there."""
+    def prepare_create(self, obj: Object, user: User) -> Sequence[str] | None:
+        """Settle a new object: uid and creation time are already there. Warnings, if any."""
         if self.has_status:
             obj["status"] = self.initial_status(obj)
         if self.generation:
             obj["metadata"]["generation"] = 1
+        return None
 
     def initial_status(self, obj: Object) -> Object:
         return {}

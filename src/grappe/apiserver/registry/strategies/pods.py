@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grappe.api import Object
+from grappe.api.app_armor import fields_from_annotations
 from grappe.api.label_keys import merge_label_keys
 from grappe.api.quality import quality_of_service
 from grappe.apiserver.http.messages import User
@@ -30,9 +33,10 @@ class PodStrategy(Strategy):
             status["conditions"] = [dict(_GATED)]
         return status
 
-    def prepare_create(self, obj: Object, user: User) -> None:
+    def prepare_create(self, obj: Object, user: User) -> Sequence[str] | None:
         super().prepare_create(obj, user)
         merge_label_keys(obj)
+        return fields_from_annotations(obj)
 
     def prepare(self, subresource: str, new: Object, old: Object) -> None:
         match subresource:

@@ -39,7 +39,9 @@ async def evict(backend: Backend, call: Call) -> Response:
     raw = eviction.get("deleteOptions") or {}
     if not isinstance(raw, dict):
         raise bad_request("deleteOptions must be an object")
-    options = options_from(raw, call.info.query)
+    if call.info.query.get("dryRun") and not raw.get("dryRun"):
+        raw = {**raw, "dryRun": [call.info.query["dryRun"]]}
+    options = options_from(raw)
     live = backend.store.latest(call.served.bucket, call.key)
     if live is None:
         await until_settled(backend.store, call.served.bucket, call.key)

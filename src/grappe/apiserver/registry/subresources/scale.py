@@ -7,8 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from grappe.api import Object
-from grappe.api.errors import Cause, invalid, method_not_allowed, not_found, unsupported_media_type
+from grappe.api import Object, printers
+from grappe.api.errors import (
+    Cause,
+    invalid,
+    method_not_allowed,
+    not_acceptable,
+    not_found,
+    unsupported_media_type,
+)
 from grappe.api.patch import json_patch, merge_patch
 from grappe.api.selectors import label_selector_from_object, label_selector_from_set
 from grappe.apiserver.http.messages import Response
@@ -21,6 +28,7 @@ from grappe.apiserver.registry.jsonpath import set_at, value_at
 from grappe.apiserver.registry.negotiation import Form, negotiate
 from grappe.apiserver.registry.parameters import write_options
 from grappe.apiserver.registry.subresources.bodies import read_kind
+from grappe.apiserver.registry.table import included, row, table
 from grappe.apiserver.registry.verbs import patch_document
 from grappe.apiserver.registry.versions import shown
 from grappe.apiserver.registry.writing import update_object
@@ -36,7 +44,7 @@ async def get_scale(backend: Backend, call: Call) -> Response:
     if record is None:
         raise not_found(resource.plural, call.info.name, resource.group)
     found = await shown(call.served, record)
-    return _show(call, decode(call.served, found), _form(call))
+    return _show(backend, call, decode(call.served, found), _form(call))
 
 
 async def change_scale(backend: Backend, call: Call) -> Response:
@@ -84,7 +92,7 @@ async def change_scale(backend: Backend, call: Call) -> Response:
         return live
 
     written = await update_object(backend, call, change, options, subresource="scale", retry=True)
-    return _show(call, decode(served, written.record), form)
+    return _show(backend, call, decode(served, written.record), form)
 
 
 def _check(call: Call, replicas: Any) -> None:
@@ -132,9 +140,29 @@ def _selector(served: ServedResource, obj: Object) -> str:
 
 
 def _form(call: Call) -> Form:
-    """A Scale is a built-in kind, whatever it is the scale of."""
-    return negotiate(call.request.headers.get("accept", ""))
+    """A Scale is a built-in kind, whatever it is the scale of; ApiError 406 for a list's form."""
+    form = negotiate(call.request.headers.get("accept", ""))
+    if form.shape == "PartialObjectMetadataList":
+        raise not_acceptable(
+            "you requested PartialObjectMetadataList, but the requested object is not a list "
+            "(*autoscaling.Scale)"
+        )
+    return form
 
 
-def _show(call: Call, obj: Object, form: Form) -> Response:
-    return answer_object(200, scale_of(call.served, obj), form)
+def _show(backend: Backend, call: Call, obj: Object, form: Form) -> Response:
+    scale = scale_of(call.served, obj)
+    api_version = f"meta.k8s.io/{form.version}"
+    if form.shape == "Table":
+        include = included(call.info.query.get("includeObject", ""))
+        cells = printers.scale_cells(scale, backend.clock.now())
+        metadata = {"resourceVersion": scale["metadata"]["resourceVersion"]}
+        found = table(api_version, metadata, printers.scale_columns())
+        scale = {**found, "rows": [row(api_version, include, cells, scale)]}
+    elif form.shape:
+        scale = {
+            "kind": form.shape,
+            "apiVersion": api_version,
+            "metadata": scale["metadata"],
+        }
+    return answer_object(200, scale, form, call.warnings)
