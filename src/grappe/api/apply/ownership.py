@@ -58,7 +58,17 @@ def _compile(node: Node, *, applied: bool) -> Builder:
         return leaf
     if node.type == "array":
         return _list_builder(node, applied)
+    values = node.values
+    if not applied and not node.properties and values is not None and values.atomic:
+        return _all_entries
     return _map_builder(node, applied)
+
+
+def _all_entries(value: Any) -> FieldSet:
+    """Of a map of atomic values, such as labels."""
+    if value.__class__ is not dict or not value:
+        return LEAF
+    return {SELF: LEAF, **{f"f:{key}": LEAF for key in value}}
 
 
 def _map_builder(node: Node, is_applied: bool) -> Builder:

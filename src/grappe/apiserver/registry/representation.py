@@ -7,6 +7,7 @@ a watch event look.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import orjson
@@ -206,4 +207,9 @@ def represent(
         return Tabular(served, form.version, include_object, clock)
     if form.shape:
         return MetadataOnly(form.version)
+    return _plain(served)
+
+
+@lru_cache(maxsize=1_000)
+def _plain(served: ServedResource) -> Plain:
     return Plain(served)
