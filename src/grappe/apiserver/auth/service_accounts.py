@@ -18,7 +18,7 @@ from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.records import body_of
-from grappe.base.clock import Clock
+from grappe.base.clock import Clock, parse_rfc3339
 from grappe.store.interface import Record, Store
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -62,7 +62,8 @@ class ServiceAccountTokens:
         self._store = store
         self._clock = clock
         self._verified: dict[str, Token] = {}
-        self._uids: dict[tuple[str, str], tuple[Record, str]] = {}
+        self._uids: dict[tuple[str, str], tuple[Record, str, float]] = {}
+        """By bucket and key: the record, its uid and the time from which it counts as deleted."""
 
     # -- issuing -------------------------------------------------------------------------------
     def issue(
@@ -74,10 +75,12 @@ class ServiceAccountTokens:
         audiences: Sequence[str],
         seconds: int,
         bound: Claims | None = None,
+        warn_after: int = 0,
     ) -> tuple[str, float]:
-        """A token for a service account, and when it expires.
+        """A token for a service account, and when it was issued.
 
-        `bound` holds further private claims: `{"pod": {"name": …, "uid": …}, "node": …}`.
+        `bound` holds further private claims: `{"pod": {"name": …, "uid": …}, "node": …}`. After
+        `warn_after` seconds, where given, it should have been renewed.
         """
         now = int(self._clock.now())
         claims: Claims = {
@@ -90,11 +93,12 @@ class ServiceAccountTokens:
                 "namespace": namespace,
                 **(bound or {}),
                 "serviceaccount": {"name": name, "uid": uid},
+                **({"warnafter": now + warn_after} if warn_after else {}),
             },
             "nbf": now,
             "sub": service_account_user(namespace, name),
         }
-        return self._key.sign(claims), float(now + seconds)
+        return self._key.sign(claims), float(now)
 
     def issue_lasting(self, namespace: str, name: str, uid: str, secret: str) -> str:
         """A token without an end, good while the Secret named `secret` holds it."""
@@ -127,6 +131,8 @@ class ServiceAccountTokens:
         """Whether nothing has changed for a token that was recalled: the quick question of every
         request. If not, `verify` says what has."""
         if not token.not_before - _LEEWAY <= self._clock.now() <= token.expires + _LEEWAY:
+            return False
+        if not token.seen:  # found wanting since, or to be looked at each time
             return False
         get = self._store.get
         for bucket, key, record in token.seen:  # noqa: SIM110 - half the time of `all`
@@ -164,7 +170,9 @@ class ServiceAccountTokens:
                 found.seen = ()
                 raise TokenError("service account token has been invalidated")
         if audiences is DEFAULT_AUDIENCES:
-            found.seen = self._see(found.bound)
+            # What is being deleted ends the token without another word: it is looked at each time.
+            lasting = all(self._facts(b.resource, b.key)[1] == math.inf for b in found.bound)
+            found.seen = self._see(found.bound) if lasting else ()
         return found.user, shared
 
     def _see(self, bound: Sequence[Bound]) -> tuple[tuple[str, str, Record], ...]:
@@ -173,7 +181,8 @@ class ServiceAccountTokens:
         return tuple((bucket, key, record) for bucket, key, record in found if record is not None)
 
     def _lives(self, bound: Bound) -> bool:
-        return self.uid(bound.resource, bound.key) == bound.uid
+        uid, ends = self._facts(bound.resource, bound.key)
+        return uid == bound.uid and self._clock.now() <= ends
 
     def _holds(self, bound: Bound) -> bool:
         record = self._store.get(bound.resource.bucket, bound.key)
@@ -184,18 +193,24 @@ class ServiceAccountTokens:
 
     def uid(self, resource: Resource, key: str) -> str:
         """The uid of a live object; empty when there is none."""
+        return self._facts(resource, key)[0]
+
+    def _facts(self, resource: Resource, key: str) -> tuple[str, float]:
+        """The uid, empty when there is none, and the time from which it counts as deleted."""
         record = self._store.get(resource.bucket, key)
         if record is None:
-            return ""
+            return "", 0.0
         place = (resource.bucket, key)
         known = self._uids.get(place)
         if known is not None and known[0] is record:
-            return known[1]
-        uid: str = body_of(record)["metadata"]["uid"]
+            return known[1:]
+        metadata = body_of(record)["metadata"]
+        deleted = metadata.get("deletionTimestamp")
+        ends = parse_rfc3339(deleted) + _LEEWAY if deleted else math.inf
         if len(self._uids) >= _REMEMBERED:
             self._uids.clear()
-        self._uids[place] = (record, uid)
-        return uid
+        self._uids[place] = (record, metadata["uid"], ends)
+        return metadata["uid"], ends
 
 
 _BOUND_KINDS = {"pod": PODS, "secret": SECRETS, "node": NODES}
@@ -216,12 +231,15 @@ def read_token(claims: Claims) -> Token:
         for kind, resource in _BOUND_KINDS.items():
             if kind not in private:
                 continue
-            who, its_uid = private[kind]["name"], private[kind]["uid"]
+            who, its_uid = private[kind]["name"], private[kind].get("uid", "")
             if kind != "secret":
                 extra[f"{_EXTRA}{kind}-name"] = (who,)
-                extra[f"{_EXTRA}{kind}-uid"] = (its_uid,)
+                if its_uid:
+                    extra[f"{_EXTRA}{kind}-uid"] = (its_uid,)
             if kind == "node" and "pod" in private:
                 continue  # says where the pod ran; the token is bound to the pod
+            if not its_uid:
+                raise KeyError("uid")
             key = f"{namespace}/{who}" if resource.namespaced else who
             bound.append(Bound(resource, key, its_uid))
     except (KeyError, TypeError, ValueError):
