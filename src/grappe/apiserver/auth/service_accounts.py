@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grappe.api.causes import quote
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
@@ -163,12 +164,15 @@ class ServiceAccountTokens:
             raise TokenError("service account token is not valid yet")
         shared = [audience for audience in audiences if audience in found.audiences]
         if not shared:
-            raise TokenError("token audiences are not among those asked for")
+            have, asked = (" ".join(map(quote, each)) for each in (found.audiences, audiences))
+            raise TokenError(
+                f"token audiences [{have}] is invalid for the target audiences [{asked}]"
+            )
         for bound in found.bound:
-            good = self._holds(bound) if bound.token else self._lives(bound)
-            if not good:
+            fault = self._copy_fault(bound) if bound.token else self._fault(bound)
+            if fault:
                 found.seen = ()
-                raise TokenError("service account token has been invalidated")
+                raise TokenError(fault)
         if audiences is DEFAULT_AUDIENCES:
             # What is being deleted ends the token without another word: it is looked at each time.
             lasting = all(self._facts(b.resource, b.key)[1] == math.inf for b in found.bound)
@@ -180,16 +184,41 @@ class ServiceAccountTokens:
         found = ((*place, self._store.get(*place)) for place in places)
         return tuple((bucket, key, record) for bucket, key, record in found if record is not None)
 
-    def _lives(self, bound: Bound) -> bool:
+    def _fault(self, bound: Bound) -> str:
+        """What is wrong with what a token is bound to; empty when nothing is."""
         uid, ends = self._facts(bound.resource, bound.key)
-        return uid == bound.uid and self._clock.now() <= ends
+        is_account = bound.resource is SERVICE_ACCOUNTS
+        if uid and uid != bound.uid:
+            if is_account:
+                return f"service account UID ({uid}) does not match claim ({bound.uid})"
+            kind = bound.resource.kind.lower()
+            claim = f"service account {kind} ref claim ({bound.uid})"
+            return f"{kind} UID ({uid}) does not match {claim}"
+        if is_account and not uid:
+            return f'serviceaccounts "{bound.key.partition("/")[2]}" not found'
+        if not uid or self._clock.now() > ends:
+            if is_account:
+                return f"service account {bound.key} has been deleted"
+            return "service account token has been invalidated"
+        return ""
 
-    def _holds(self, bound: Bound) -> bool:
+    def _copy_fault(self, bound: Bound) -> str:
+        """The same of the Secret that holds a token without an end."""
         record = self._store.get(bound.resource.bucket, bound.key)
-        if record is None:
-            return False
-        held = (body_of(record).get("data") or {}).get("token", "")
-        return bool(held == b64encode(bound.token.encode()).decode())
+        secret = body_of(record) if record else {}
+        metadata = secret.get("metadata") or {}
+        if record is None or metadata.get("deletionTimestamp"):
+            return "Token has been invalidated"
+        held = (secret.get("data") or {}).get("token", "")
+        if held != b64encode(bound.token.encode()).decode():
+            return "Token does not match server's copy"
+        if (metadata.get("labels") or {}).get(_INVALID_SINCE):
+            return (
+                f"the token in secret {bound.key} has been marked invalid. Use tokens from the "
+                "TokenRequest API or manually created secret-based tokens, or remove the "
+                f"'{_INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+        return ""
 
     def uid(self, resource: Resource, key: str) -> str:
         """The uid of a live object; empty when there is none."""
@@ -213,6 +242,7 @@ class ServiceAccountTokens:
         return metadata["uid"], ends
 
 
+_INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _BOUND_KINDS = {"pod": PODS, "secret": SECRETS, "node": NODES}
 
 
@@ -268,8 +298,8 @@ def read_lasting_token(claims: Claims, token: str) -> Token:
     if claims.get("sub") != user:
         raise TokenError("token is not from this cluster")
     bound = (
-        Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid),
         Bound(SECRETS, f"{namespace}/{secret}", "", token),
+        Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid),
     )
     groups = (*service_account_groups(namespace), "system:authenticated")
     return Token(User(user, groups, uid), DEFAULT_AUDIENCES, 0.0, math.inf, bound)
