@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from grappe.api.errors import ApiError
-from grappe.api.resources import NODES, PODS, builtin_kind
+from grappe.api.resources import NODES, PODS, Resource, builtin_kind
+from grappe.client.rest import RestClient
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask, pod
 from tests.cluster.plant import gone, plant, until
@@ -44,6 +45,37 @@ async def test_a_claim_in_use_outlives_its_deletion(cluster: TestCluster) -> Non
         assert still["metadata"]["deletionTimestamp"]
         await client.delete(PODS, "web", "default", grace_period=0)
         await until(lambda: gone(client, CLAIMS, "data"))
+
+
+async def test_a_bound_volume_outlives_its_deletion(cluster: TestCluster) -> None:
+    volumes = builtin_kind("v1", "PersistentVolume")
+    assert volumes is not None
+    client = cluster.client
+    spec = {
+        "capacity": {"storage": "1Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "hostPath": {"path": "/x"},
+    }
+    async with plant(cluster, nodes=0):
+        for name in ("bound", "free"):
+            made = await client.create(volumes, {"metadata": {"name": name}, "spec": spec})
+            assert made["metadata"]["finalizers"] == ["kubernetes.io/pv-protection"]
+        await client.patch(volumes, "bound", {"status": {"phase": "Bound"}}, subresource="status")
+        for name in ("bound", "free"):
+            await client.delete(volumes, name)
+        await until(lambda: missing(client, volumes, "free"))
+        assert (await client.get(volumes, "bound"))["metadata"]["deletionTimestamp"]
+        done = {"status": {"phase": "Released"}}
+        await client.patch(volumes, "bound", done, subresource="status")
+        await until(lambda: missing(client, volumes, "bound"))
+
+
+async def missing(client: RestClient, resource: Resource, name: str) -> bool:
+    try:
+        await client.get(resource, name)
+    except ApiError as error:
+        return error.code == 404
+    return False
 
 
 async def test_a_claim_grows_where_its_class_allows_it(cluster: TestCluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -113,4 +114,18 @@ async def test_nobody_gets_a_certificate_of_system_masters(cluster: TestCluster)
     assert (
         "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not "
         "allowed" in refused.err
+    )
+
+
+async def test_what_becomes_of_a_request_is_for_its_signer_to_say(cluster: TestCluster) -> None:
+    admin, jane = await administrator(cluster), await person(cluster, "jane")
+    await admin("create", "clusterrole", "s", "--verb=get,patch", "--resource=csr,csr/status")
+    await admin("create", "clusterrolebinding", "jane", "--clusterrole=s", "--user=jane")
+    await admin("create", "-f", "-", send=asking("joe")[0])
+    failed = {"type": "Failed", "status": "True", "reason": "Mine", "message": "no"}
+    patch = ["patch", "csr", "joe", "--subresource=status", "--type=merge", "-p"]
+    refused = await jane.run(*patch, json.dumps({"status": {"conditions": [failed]}}))
+    assert (
+        'user not permitted to sign requests with signerName "kubernetes.io/'
+        'kube-apiserver-client"' in refused.err
     )

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from grappe.api.resources import APPLICATIONS, BUILTIN
-from grappe.apiserver.audit import read_policy
+from grappe.apiserver.admission.configuration import load_admission
+from grappe.apiserver.audit import load_webhook, read_policy
 from grappe.apiserver.auth.oidc.config import load as load_authentication
 from grappe.delivery.install import install
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -21,6 +22,8 @@ from tools import check_links
 FILES = {
     ("audit.k8s.io/v1", "Policy"): read_policy,
     ("apiserver.config.k8s.io/v1", "AuthenticationConfiguration"): load_authentication,
+    ("apiserver.config.k8s.io/v1", "AdmissionConfiguration"): load_admission,
+    ("v1", "Config"): load_webhook,
 }
 """What reads the files that `grappe up` takes; they are no objects of a cluster."""
 MANIFESTS = [block for block in blocks("yaml") if "\nkind:" in block.text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from grappe.apiserver.audit import load_policy
@@ -47,3 +48,15 @@ def test_a_bad_admission_configuration_is_told_with_its_field(tmp_path: Path) ->
     assert isinstance(result.exception, UserError)
     assert "apiVersion: must be apiserver.config.k8s.io/v1" in result.exception.message
     assert "plugins[0].path: write what that file says" in result.exception.message
+
+
+@pytest.mark.parametrize("option", given_files.GIVEN_FILES)
+def test_every_file_is_checked_before_anything_is_made(tmp_path: Path, option: str) -> None:
+    file, data = tmp_path / "wrong.yaml", tmp_path / "data"
+    file.write_text("[]")
+    asked = ["--cluster", "no-such", "--data-dir", str(data), "--simulate", "1"]
+    flag = f"--{option.replace('_', '-')}"
+    result = CliRunner().invoke(command, [*asked, flag, str(file)])
+    assert isinstance(result.exception, UserError)
+    assert str(file) in result.exception.message
+    assert not data.exists()

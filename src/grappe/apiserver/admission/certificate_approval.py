@@ -18,7 +18,7 @@ from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 class CertificateApproval(Plugin):
     """https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#certificateapproval
 
-    Needs the verb `approve` (or, to write a certificate, `sign`) on the signer.
+    Needs the verb `approve`, or `sign` to write what came of it into the status, on the signer.
     """
 
     def __init__(self, authorizer: Authorizer) -> None:
@@ -37,7 +37,7 @@ class CertificateApproval(Plugin):
             _restrict_subject(request, new)
         elif request.info.subresource == "approval":
             self._require(request, "approve")
-        elif _certificate(new) != _certificate(old):
+        elif _said(new) != _said(old):
             self._require(request, "sign")
 
     def _require(self, request: AdmissionRequest, verb: str) -> None:
@@ -50,8 +50,10 @@ class CertificateApproval(Plugin):
         raise refuse(request, f'user not permitted to {verb} requests with signerName "{signer}"')
 
 
-def _certificate(obj: Object) -> str:
-    return str((obj.get("status") or {}).get("certificate") or "")
+def _said(obj: Object) -> tuple[str, list[Object]]:
+    """What only a signer says of a request: its certificate, or why there is none."""
+    status = obj.get("status") or {}
+    return status.get("certificate") or "", status.get("conditions") or []
 
 
 def _restrict_subject(request: AdmissionRequest, obj: Object) -> None:

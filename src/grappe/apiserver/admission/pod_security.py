@@ -99,17 +99,18 @@ class PodSecurity(Plugin):
         if wrong:
             told = "; ".join(f"{cause.field}: {cause.message}" for cause in wrong)
             annotate(request, f"{PREFIX}error", f"Failed to parse policy: {told}")
-        audited = _told(wanted.audit, pod)
-        if audited:
-            annotate(request, f"{PREFIX}audit-violations", audited)
+        asked = wanted if enforce else wanted[1:]
+        found = {policy: policy.violations(pod) for policy in dict.fromkeys(asked)}
+        if found[wanted.audit]:
+            told = f"would violate {_told(wanted.audit, found[wanted.audit])}"
+            annotate(request, f"{PREFIX}audit-violations", told)
         if enforce:
             annotate(request, f"{PREFIX}enforce-policy", wanted.enforce.name)
-            found = wanted.enforce.violations(pod)
-            if found:
-                raise refuse(request, f"violates PodSecurity {wanted.enforce}: {', '.join(found)}")
-        warning = _told(wanted.warn, pod)
-        if warning:
-            request.warnings.append(warning)
+            if found[wanted.enforce]:
+                told = _told(wanted.enforce, found[wanted.enforce])
+                raise refuse(request, f"violates {told}")
+        if found[wanted.warn]:
+            request.warnings.append(f"would violate {_told(wanted.warn, found[wanted.warn])}")
 
     # -- namespaces ----------------------------------------------------------------------------
     def _namespace(self, request: AdmissionRequest) -> None:
@@ -191,10 +192,8 @@ def _some(names: list[str]) -> str:
     return names[0] + more
 
 
-def _told(wanted: Policy, pod: Object) -> str:
-    """What auditors and clients are told of a pod; empty when it keeps to the policy."""
-    wrong = wanted.violations(pod)
-    return f"would violate PodSecurity {wanted}: {', '.join(wrong)}" if wrong else ""
+def _told(wanted: Policy, wrong: list[str]) -> str:
+    return f"PodSecurity {wanted}: {', '.join(wrong)}"
 
 
 def _labels_of(obj: Object | None) -> dict[str, str]:

@@ -18,13 +18,18 @@ class Priority(Plugin):
 
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
         if bucket == PODS.bucket:
-            return operation == "CREATE" and not subresource
+            return operation in ("CREATE", "UPDATE") and not subresource
         return bucket == PRIORITY_CLASSES.bucket and operation in ("CREATE", "UPDATE")
 
     def admit(self, request: AdmissionRequest) -> None:
         if request.served.bucket != PODS.bucket:
             return
         spec = (request.obj or {})["spec"]
+        if request.old is not None:
+            for field in ("priority", "preemptionPolicy"):
+                if spec.get(field) is None and field in request.old["spec"]:
+                    spec[field] = request.old["spec"][field]
+            return
         name = spec.get("priorityClassName") or ""
         if name:
             found = self._live.get(PRIORITY_CLASSES, "", name)
@@ -58,7 +63,7 @@ class Priority(Plugin):
         if request.served.bucket == PODS.bucket or not (request.obj or {}).get("globalDefault"):
             return
         default = self._default()
-        if default and default["metadata"]["name"] != request.name:
+        if default and (request.old is None or default["metadata"]["name"] != request.name):
             raise refuse(
                 request,
                 f"PriorityClass {default['metadata']['name']} is already marked as default. "

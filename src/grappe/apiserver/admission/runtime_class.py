@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from grappe.api import Object
+from grappe.api.quantity import QuantityError, compare
 from grappe.api.resources import PODS
+from grappe.api.tolerations import merged
 from grappe.apiserver.admission.kinds import RUNTIME_CLASSES
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, refuse
@@ -21,30 +23,55 @@ class RuntimeClass(Plugin):
 
     def admit(self, request: AdmissionRequest) -> None:
         spec = (request.obj or {})["spec"]
+        found = self._class(request, spec)
+        if found is None:
+            return
+        overhead = found.get("overhead")
+        if overhead is not None:
+            fixed = overhead.get("podFixed") or {}
+            if spec.get("overhead"):
+                _require_same(request, spec["overhead"], fixed)
+            if fixed:
+                spec["overhead"] = dict(fixed)
+        _set_scheduling(request, spec, found.get("scheduling") or {})
+
+    def validate(self, request: AdmissionRequest) -> None:
+        spec = (request.obj or {})["spec"]
+        if not spec.get("overhead") and not spec.get("runtimeClassName"):
+            return
+        found = self._class(request, spec)
+        overhead = (found or {}).get("overhead")
+        if overhead is not None:
+            _require_same(request, spec.get("overhead") or {}, overhead.get("podFixed") or {})
+        elif spec.get("overhead"):
+            raise refuse(
+                request,
+                "pod rejected: Pod Overhead set without corresponding RuntimeClass defined "
+                "Overhead",
+            )
+
+    def _class(self, request: AdmissionRequest, spec: Object) -> Object | None:
+        """The pod's class, None when it names none."""
         name = spec.get("runtimeClassName")
         if not name:
-            if spec.get("overhead"):
-                raise refuse(
-                    request,
-                    "pod rejected: Pod Overhead set without corresponding RuntimeClass defined "
-                    "Overhead",
-                )
-            return
+            return None
         found = self._live.get(RUNTIME_CLASSES, "", name)
         if found is None:
             raise refuse(request, f'pod rejected: RuntimeClass "{name}" not found')
-        _set_overhead(request, spec, (found.get("overhead") or {}).get("podFixed"))
-        _set_scheduling(request, spec, found.get("scheduling") or {})
+        return found
 
 
-def _set_overhead(request: AdmissionRequest, spec: Object, fixed: Object | None) -> None:
-    if spec.get("overhead") and spec["overhead"] != fixed:
-        raise refuse(
-            request,
-            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
-        )
-    if fixed:
-        spec["overhead"] = dict(fixed)
+def _require_same(request: AdmissionRequest, overhead: Object, fixed: Object) -> None:
+    """Quantities may be spelled differently."""
+    if overhead.keys() == fixed.keys():
+        try:
+            if all(compare(overhead[name], fixed[name]) == 0 for name in fixed):
+                return
+        except QuantityError:
+            pass  # validation tells
+    raise refuse(
+        request, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+    )
 
 
 def _set_scheduling(request: AdmissionRequest, spec: Object, scheduling: Object) -> None:
@@ -59,7 +86,6 @@ def _set_scheduling(request: AdmissionRequest, spec: Object, scheduling: Object)
         selector = {**selector, key: value}
     if selector:
         spec["nodeSelector"] = selector
-    have = spec.get("tolerations") or []
-    more = [t for t in scheduling.get("tolerations") or () if t not in have]
-    if more:
-        spec["tolerations"] = [*have, *more]
+    tolerations = merged(spec.get("tolerations") or [], scheduling.get("tolerations") or [])
+    if tolerations:
+        spec["tolerations"] = tolerations

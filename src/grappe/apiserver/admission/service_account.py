@@ -9,8 +9,15 @@ from collections.abc import Awaitable, Sequence
 from grappe.api import Object
 from grappe.api.resources import PODS, SERVICE_ACCOUNTS
 from grappe.apiserver.admission.live import Live
+from grappe.apiserver.admission.mountable_secrets import (
+    ANNOTATION,
+    enforced,
+    ephemeral_problem,
+    problem,
+)
 from grappe.apiserver.admission.plugin import Plugin, refuse
 from grappe.apiserver.auth.node.references import of_pod
+from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 from grappe.store.interface import Event
 
@@ -19,11 +26,7 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607  # the odd seven lets an API server tell tokens of pods from others
 _MIRROR = "kubernetes.io/config.mirror"
-_NOT_FOR_MIRRORS = (
-    ("serviceaccounts", "service accounts"),
-    ("secrets", "secrets"),
-    ("configmaps", "configmaps"),
-)
+_NOT_FOR_MIRRORS = (("serviceaccounts", "service accounts"), ("secrets", "secrets"))
 _PATIENCE = 1.0  # seconds a pod waits for the default account of a new namespace
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -35,9 +38,15 @@ class ServiceAccount(Plugin):
         self._live = live
 
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
-        return operation == "CREATE" and bucket == PODS.bucket and not subresource
+        if bucket != PODS.bucket:
+            return False
+        if operation == "UPDATE":
+            return subresource == "ephemeralcontainers"
+        return operation == "CREATE" and not subresource
 
     def admit(self, request: AdmissionRequest) -> Awaitable[None] | None:
+        if request.operation != "CREATE":
+            return None
         pod = request.obj or {}
         spec = pod["spec"]
         if _MIRROR in (pod["metadata"].get("annotations") or {}):
@@ -52,6 +61,28 @@ class ServiceAccount(Plugin):
             raise _missing(request, name)
         give(spec, account)
         return None
+
+    def validate(self, request: AdmissionRequest) -> None:
+        """Of what else admission made of the pod: that its account is there, and lists the
+        Secrets it uses if it asks for that."""
+        pod = request.obj or {}
+        spec = pod["spec"]
+        new = request.operation == "CREATE"
+        if new and _MIRROR in (pod["metadata"].get("annotations") or {}):
+            _check_mirror(request, pod)
+            return
+        name = spec.get("serviceAccountName") or ""
+        key = f"{request.namespace}/{name}"
+        record = self._live.store.get(SERVICE_ACCOUNTS.bucket, key)
+        if record is None:
+            raise _missing(request, name)
+        if ANNOTATION.encode() not in record.body:  # most; a look at the bytes costs least
+            return
+        account = body_of(record)
+        if enforced(account):
+            told = problem(spec, account) if new else ephemeral_problem(spec, account)
+            if told:
+                raise refuse(request, told)
 
     async def _wait_and_give(self, request: AdmissionRequest) -> None:
         """The controller that makes default accounts may be a moment behind."""

@@ -13,12 +13,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grappe.api.causes import quote
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.records import body_of
-from grappe.base.clock import Clock
+from grappe.base.clock import Clock, parse_rfc3339
 from grappe.store.interface import Record, Store
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -62,7 +63,8 @@ class ServiceAccountTokens:
         self._store = store
         self._clock = clock
         self._verified: dict[str, Token] = {}
-        self._uids: dict[tuple[str, str], tuple[Record, str]] = {}
+        self._uids: dict[tuple[str, str], tuple[Record, str, float]] = {}
+        """By bucket and key: the record, its uid and the time from which it counts as deleted."""
 
     # -- issuing -------------------------------------------------------------------------------
     def issue(
@@ -74,10 +76,12 @@ class ServiceAccountTokens:
         audiences: Sequence[str],
         seconds: int,
         bound: Claims | None = None,
+        warn_after: int = 0,
     ) -> tuple[str, float]:
-        """A token for a service account, and when it expires.
+        """A token for a service account, and when it was issued.
 
-        `bound` holds further private claims: `{"pod": {"name": …, "uid": …}, "node": …}`.
+        `bound` holds further private claims: `{"pod": {"name": …, "uid": …}, "node": …}`. After
+        `warn_after` seconds, where given, it should have been renewed.
         """
         now = int(self._clock.now())
         claims: Claims = {
@@ -90,11 +94,12 @@ class ServiceAccountTokens:
                 "namespace": namespace,
                 **(bound or {}),
                 "serviceaccount": {"name": name, "uid": uid},
+                **({"warnafter": now + warn_after} if warn_after else {}),
             },
             "nbf": now,
             "sub": service_account_user(namespace, name),
         }
-        return self._key.sign(claims), float(now + seconds)
+        return self._key.sign(claims), float(now)
 
     def issue_lasting(self, namespace: str, name: str, uid: str, secret: str) -> str:
         """A token without an end, good while the Secret named `secret` holds it."""
@@ -128,6 +133,8 @@ class ServiceAccountTokens:
         request. If not, `verify` says what has."""
         if not token.not_before - _LEEWAY <= self._clock.now() <= token.expires + _LEEWAY:
             return False
+        if not token.seen:  # found wanting since, or to be looked at each time
+            return False
         get = self._store.get
         for bucket, key, record in token.seen:  # noqa: SIM110 - half the time of `all`
             if get(bucket, key) is not record:
@@ -157,14 +164,19 @@ class ServiceAccountTokens:
             raise TokenError("service account token is not valid yet")
         shared = [audience for audience in audiences if audience in found.audiences]
         if not shared:
-            raise TokenError("token audiences are not among those asked for")
+            have, asked = (" ".join(map(quote, each)) for each in (found.audiences, audiences))
+            raise TokenError(
+                f"token audiences [{have}] is invalid for the target audiences [{asked}]"
+            )
         for bound in found.bound:
-            good = self._holds(bound) if bound.token else self._lives(bound)
-            if not good:
+            fault = self._copy_fault(bound) if bound.token else self._fault(bound)
+            if fault:
                 found.seen = ()
-                raise TokenError("service account token has been invalidated")
+                raise TokenError(fault)
         if audiences is DEFAULT_AUDIENCES:
-            found.seen = self._see(found.bound)
+            # What is being deleted ends the token without another word: it is looked at each time.
+            lasting = all(self._facts(b.resource, b.key)[1] == math.inf for b in found.bound)
+            found.seen = self._see(found.bound) if lasting else ()
         return found.user, shared
 
     def _see(self, bound: Sequence[Bound]) -> tuple[tuple[str, str, Record], ...]:
@@ -172,32 +184,65 @@ class ServiceAccountTokens:
         found = ((*place, self._store.get(*place)) for place in places)
         return tuple((bucket, key, record) for bucket, key, record in found if record is not None)
 
-    def _lives(self, bound: Bound) -> bool:
-        return self.uid(bound.resource, bound.key) == bound.uid
+    def _fault(self, bound: Bound) -> str:
+        """What is wrong with what a token is bound to; empty when nothing is."""
+        uid, ends = self._facts(bound.resource, bound.key)
+        is_account = bound.resource is SERVICE_ACCOUNTS
+        if uid and uid != bound.uid:
+            if is_account:
+                return f"service account UID ({uid}) does not match claim ({bound.uid})"
+            kind = bound.resource.kind.lower()
+            claim = f"service account {kind} ref claim ({bound.uid})"
+            return f"{kind} UID ({uid}) does not match {claim}"
+        if is_account and not uid:
+            return f'serviceaccounts "{bound.key.partition("/")[2]}" not found'
+        if not uid or self._clock.now() > ends:
+            if is_account:
+                return f"service account {bound.key} has been deleted"
+            return "service account token has been invalidated"
+        return ""
 
-    def _holds(self, bound: Bound) -> bool:
+    def _copy_fault(self, bound: Bound) -> str:
+        """The same of the Secret that holds a token without an end."""
         record = self._store.get(bound.resource.bucket, bound.key)
-        if record is None:
-            return False
-        held = (body_of(record).get("data") or {}).get("token", "")
-        return bool(held == b64encode(bound.token.encode()).decode())
+        secret = body_of(record) if record else {}
+        metadata = secret.get("metadata") or {}
+        if record is None or metadata.get("deletionTimestamp"):
+            return "Token has been invalidated"
+        held = (secret.get("data") or {}).get("token", "")
+        if held != b64encode(bound.token.encode()).decode():
+            return "Token does not match server's copy"
+        if (metadata.get("labels") or {}).get(_INVALID_SINCE):
+            return (
+                f"the token in secret {bound.key} has been marked invalid. Use tokens from the "
+                "TokenRequest API or manually created secret-based tokens, or remove the "
+                f"'{_INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+        return ""
 
     def uid(self, resource: Resource, key: str) -> str:
         """The uid of a live object; empty when there is none."""
+        return self._facts(resource, key)[0]
+
+    def _facts(self, resource: Resource, key: str) -> tuple[str, float]:
+        """The uid, empty when there is none, and the time from which it counts as deleted."""
         record = self._store.get(resource.bucket, key)
         if record is None:
-            return ""
+            return "", 0.0
         place = (resource.bucket, key)
         known = self._uids.get(place)
         if known is not None and known[0] is record:
-            return known[1]
-        uid: str = body_of(record)["metadata"]["uid"]
+            return known[1:]
+        metadata = body_of(record)["metadata"]
+        deleted = metadata.get("deletionTimestamp")
+        ends = parse_rfc3339(deleted) + _LEEWAY if deleted else math.inf
         if len(self._uids) >= _REMEMBERED:
             self._uids.clear()
-        self._uids[place] = (record, uid)
-        return uid
+        self._uids[place] = (record, metadata["uid"], ends)
+        return metadata["uid"], ends
 
 
+_INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _BOUND_KINDS = {"pod": PODS, "secret": SECRETS, "node": NODES}
 
 
@@ -216,12 +261,15 @@ def read_token(claims: Claims) -> Token:
         for kind, resource in _BOUND_KINDS.items():
             if kind not in private:
                 continue
-            who, its_uid = private[kind]["name"], private[kind]["uid"]
+            who, its_uid = private[kind]["name"], private[kind].get("uid", "")
             if kind != "secret":
                 extra[f"{_EXTRA}{kind}-name"] = (who,)
-                extra[f"{_EXTRA}{kind}-uid"] = (its_uid,)
+                if its_uid:
+                    extra[f"{_EXTRA}{kind}-uid"] = (its_uid,)
             if kind == "node" and "pod" in private:
                 continue  # says where the pod ran; the token is bound to the pod
+            if not its_uid:
+                raise KeyError("uid")
             key = f"{namespace}/{who}" if resource.namespaced else who
             bound.append(Bound(resource, key, its_uid))
     except (KeyError, TypeError, ValueError):
@@ -250,8 +298,8 @@ def read_lasting_token(claims: Claims, token: str) -> Token:
     if claims.get("sub") != user:
         raise TokenError("token is not from this cluster")
     bound = (
-        Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid),
         Bound(SECRETS, f"{namespace}/{secret}", "", token),
+        Bound(SERVICE_ACCOUNTS, f"{namespace}/{name}", uid),
     )
     groups = (*service_account_groups(namespace), "system:authenticated")
     return Token(User(user, groups, uid), DEFAULT_AUDIENCES, 0.0, math.inf, bound)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from grappe.api import Object
-from grappe.api.errors import Cause, bad_request, conflict, invalid, not_found
+from grappe.api.causes import invalid as invalid_value
+from grappe.api.errors import bad_request, conflict, invalid, not_found
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from grappe.apiserver.auth.jwt import Claims
 from grappe.apiserver.auth.service_accounts import DEFAULT_AUDIENCES, ServiceAccountTokens
@@ -19,6 +20,11 @@ from grappe.store.interface import Store
 _DEFAULT_SECONDS = 3600
 _LEAST_SECONDS = 600
 _MOST_SECONDS = 1 << 32
+EXTENDED_SECONDS = 3607
+"""What the tokens of pods are asked for. They are good for a year, while the pod is there, so that
+programs go on that do not read them anew."""
+_EXTENDED_TO = 365 * 24 * 3600
+_GROUP = "authentication.k8s.io"
 _KINDS = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 
 
@@ -33,17 +39,20 @@ class TokenRequests:
         """The TokenRequest `obj` with its token. ApiError 404 for a service account or bound
         object that does not exist, 400, 409 or 422 for a request that cannot be met."""
         metadata = obj.get("metadata") or {}
-        if metadata.get("name", name) not in ("", name):
-            raise bad_request(
-                "the name of the object "
-                f"({metadata['name']}) does not match the name on the URL ({name})"
-            )
-        if metadata.get("namespace", namespace) not in ("", namespace):
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
+        for field, wanted in (("name", name), ("namespace", namespace)):
+            given = metadata.get(field) or wanted
+            if given != wanted:
+                told = f"must match the service account {field} if specified"
+                cause = invalid_value(f"metadata.{field}", given, told)
+                raise invalid("TokenRequest", name, [cause], _GROUP)
         account = self._live(SERVICE_ACCOUNTS, namespace, name)
+        uid = account["metadata"]["uid"]
+        if metadata.get("uid") and metadata["uid"] != uid:
+            why = (
+                f"the UID in the token request ({metadata['uid']}) does not match the UID of the "
+                f"service account ({uid})"
+            )
+            raise conflict("TokenRequest", name, why, _GROUP)
         spec = dict(obj.get("spec") or {})
         seconds = spec.get("expirationSeconds")
         seconds = _DEFAULT_SECONDS if seconds is None else seconds
@@ -53,20 +62,32 @@ class TokenRequests:
         spec["audiences"] = spec.get("audiences") or list(DEFAULT_AUDIENCES)
         spec["expirationSeconds"] = seconds
         spec.setdefault("boundObjectRef", None)
-        token, expires = self._tokens.issue(
+        extended = (
+            seconds == EXTENDED_SECONDS
+            and "pod" in (bound or {})
+            and set(spec["audiences"]) <= set(DEFAULT_AUDIENCES)
+        )
+        token, issued = self._tokens.issue(
             namespace,
             name,
-            account["metadata"]["uid"],
+            uid,
             audiences=spec["audiences"],
-            seconds=seconds,
+            seconds=_EXTENDED_TO if extended else seconds,
             bound=bound,
+            warn_after=seconds if extended else 0,
         )
         return {
             "kind": "TokenRequest",
             "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {**metadata, "name": name, "namespace": namespace},
+            "metadata": {
+                **metadata,
+                "name": name,
+                "namespace": namespace,
+                "uid": uid,
+                "creationTimestamp": rfc3339(issued),
+            },
             "spec": spec,
-            "status": {"token": token, "expirationTimestamp": rfc3339(expires)},
+            "status": {"token": token, "expirationTimestamp": rfc3339(issued + seconds)},
         }
 
     def _live(self, resource: Resource, namespace: str, name: str) -> Object:
@@ -84,20 +105,23 @@ class TokenRequests:
         elif seconds > _MOST_SECONDS:
             why = "may not specify a duration larger than 2^32 seconds"
         if why:
-            message = f"Invalid value: {seconds}: {why}"
-            cause = Cause("spec.expirationSeconds", "FieldValueInvalid", message)
-            raise invalid("TokenRequest", "", [cause], "authentication.k8s.io")
+            cause = invalid_value("spec.expirationSeconds", seconds, why)
+            raise invalid("TokenRequest", "", [cause], _GROUP)
 
     def _bound(self, namespace: str, name: str, reference: Object) -> Claims:
         kind, who = reference.get("kind", ""), reference.get("name", "")
         resource = _KINDS.get(kind)
-        if resource is None or reference.get("apiVersion", "v1") != "v1":
-            raise bad_request(
-                f"cannot bind token to object of type {reference.get('apiVersion', '')}, "
-                f"Kind={kind}"
-            )
+        group, _, version = (reference.get("apiVersion") or "").rpartition("/")
+        if resource is None or group:
+            raise bad_request(f"cannot bind token to object of type {group}/{version}, Kind={kind}")
         live = self._live(resource, namespace, who)
         uid = live["metadata"]["uid"]
+        pod = live.get("spec") or {} if resource is PODS else {}
+        if resource is PODS and pod.get("serviceAccountName") != name:
+            raise bad_request(
+                f'cannot bind token for serviceaccount "{name}" to pod running with '
+                "different serviceaccount name."
+            )
         if reference.get("uid") and reference["uid"] != uid:
             why = (
                 f"the UID in the bound object reference ({reference['uid']}) does not match the "
@@ -105,15 +129,8 @@ class TokenRequests:
             )
             raise conflict(kind, who, why)
         claims: Claims = {kind.lower(): {"name": who, "uid": uid}}
-        if resource is PODS:
-            pod = live.get("spec") or {}
-            if pod.get("serviceAccountName") != name:
-                raise bad_request(
-                    f'cannot bind token for serviceaccount "{name}" to pod running with '
-                    "different serviceaccount name."
-                )
-            node = pod.get("nodeName")
-            node_uid = self._tokens.uid(NODES, node) if node else ""
-            if node_uid:
-                claims["node"] = {"name": node, "uid": node_uid}
+        node = pod.get("nodeName")
+        if node:
+            node_uid = self._tokens.uid(NODES, node)
+            claims["node"] = {"name": node, **({"uid": node_uid} if node_uid else {})}
         return claims

@@ -34,6 +34,8 @@ class Objects:
         labels = rest.pop("labels", {})
         uid = rest.pop("uid", f"uid-{next(_uids)}")
         metadata = {"name": name, "namespace": namespace, "uid": uid, "labels": labels}
+        if "deleted" in rest:
+            metadata["deletionTimestamp"] = rest.pop("deleted")
         body = {"metadata": metadata, **rest}
         key = f"{namespace}/{name}" if resource.namespaced else name
         live = self.store.get(resource.bucket, key)

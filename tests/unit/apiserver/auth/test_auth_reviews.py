@@ -1,8 +1,11 @@
+from base64 import b64encode
+
 import pytest
 
 from grappe.api.errors import ApiError
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.http.messages import User
+from grappe.base.clock import ManualClock
 
 from .conftest import Objects, user
 
@@ -101,7 +104,62 @@ async def test_is_this_token_good(access: Access, objects: Objects) -> None:
     assert status["audiences"] == ["https://kubernetes.default.svc.cluster.local"]
     status = review(access, "TokenReview", {"token": token, "audiences": ["vault"]}, ADMIN)
     assert "authenticated" not in status
+    assert status["error"] == (
+        '[invalid bearer token, token audiences ["https://kubernetes.default.svc.cluster.local"] '
+        'is invalid for the target audiences ["vault"]]'
+    )
     assert token not in str(status)
+
+
+POD = {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "web"}}
+
+
+async def test_why_a_token_is_not_good(
+    access: Access, objects: Objects, clock: ManualClock
+) -> None:
+    def told(token: str) -> str:
+        status = review(access, "TokenReview", {"token": token}, ADMIN)
+        assert status.get("authenticated") is None
+        return str(status["error"]).removeprefix("[invalid bearer token, ").removesuffix("]")
+
+    async def pod(uid: str) -> None:
+        await objects.put("v1", "Pod", "web", "dev", spec={"serviceAccountName": "ci"}, uid=uid)
+
+    await objects.put("v1", "ServiceAccount", "ci", "dev", uid="u1")
+    await pod("p1")
+    bound = access.token_requests.create("dev", "ci", {"spec": POD})["status"]["token"]
+    plain = access.token_requests.create("dev", "ci", {})["status"]["token"]
+    await pod("p2")
+    assert told(bound) == "pod UID (p2) does not match service account pod ref claim (p1)"
+    await objects.delete("v1", "Pod", "web", "dev")
+    assert told(bound) == "service account token has been invalidated"
+    await objects.put("v1", "ServiceAccount", "ci", "dev", uid="u2")
+    assert told(plain) == "service account UID (u2) does not match claim (u1)"
+    await objects.put("v1", "ServiceAccount", "ci", "dev", uid="u1", deleted="2020-01-01T00:00:00Z")
+    assert told(plain) == "service account dev/ci has been deleted"
+    await objects.delete("v1", "ServiceAccount", "ci", "dev")
+    assert told(plain) == 'serviceaccounts "ci" not found'
+    clock.advance(3700)
+    assert told(plain) == "service account token has expired"
+
+
+async def test_why_a_token_of_a_secret_is_not_good(access: Access, objects: Objects) -> None:
+    token = access.tokens.issue_lasting("dev", "ci", "u1", "held")
+    held = {"token": b64encode(token.encode()).decode()}
+
+    async def told(data: dict[str, str], **rest: object) -> str:
+        await objects.put("v1", "Secret", "held", "dev", data=data, **rest)
+        status = review(access, "TokenReview", {"token": token}, ADMIN)
+        return str(status.get("error", "")).removeprefix("[invalid bearer token, ")
+
+    await objects.put("v1", "ServiceAccount", "ci", "dev", uid="u1")
+    assert await told(held) == ""
+    assert await told({}) == "Token does not match server's copy]"
+    marked = {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}
+    assert (await told(held, labels=marked)).startswith(
+        "the token in secret dev/held has been marked invalid. Use tokens from the TokenRequest API"
+    )
+    assert await told(held, deleted="2020-01-01T00:00:00Z") == "Token has been invalidated]"
 
 
 async def test_a_question_may_be_narrowed_by_fields(access: Access) -> None:

@@ -10,7 +10,7 @@ from grappe.apiserver.auth.access import Access
 from grappe.apiserver.auth.jwt import SigningKey, TokenError
 from grappe.apiserver.auth.service_accounts import ISSUER, read_token
 from grappe.apiserver.http.messages import Request, User
-from grappe.base.clock import ManualClock
+from grappe.base.clock import ManualClock, parse_rfc3339, rfc3339
 
 from .conftest import Objects
 
@@ -194,7 +194,7 @@ async def test_a_browser_may_send_its_token_as_a_websocket_protocol(
         (
             {"boundObjectRef": {"kind": "Job", "apiVersion": "batch/v1", "name": "x"}},
             400,
-            "cannot bind token",
+            "cannot bind token to object of type batch/v1, Kind=Job",
         ),
         (
             {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "other"}},
@@ -217,6 +217,94 @@ async def test_a_token_request_that_cannot_be_met_says_why(
         request_token(access, **spec)
     assert error.value.code == code
     assert message in error.value.message
+
+
+@pytest.mark.parametrize("field", ["name", "namespace"])
+async def test_a_token_request_names_its_account_or_nothing(
+    access: Access, account: str, field: str
+) -> None:
+    with pytest.raises(ApiError) as error:
+        access.token_requests.create("dev", "ci", {"metadata": {field: "other"}})
+    assert error.value.code == 422
+    assert error.value.message == (
+        f'TokenRequest.authentication.k8s.io "ci" is invalid: metadata.{field}: Invalid value: '
+        f'"other": must match the service account {field} if specified'
+    )
+
+
+async def test_a_token_request_for_an_account_of_before_is_a_conflict(
+    access: Access, account: str
+) -> None:
+    made = access.token_requests.create("dev", "ci", {"metadata": {"uid": account}})
+    assert made["metadata"]["uid"] == account
+    with pytest.raises(ApiError) as error:
+        access.token_requests.create("dev", "ci", {"metadata": {"uid": "old"}})
+    assert error.value.code == 409
+    assert "the UID in the token request (old) does not match the UID of" in error.value.message
+
+
+async def test_a_pods_usual_token_is_good_for_longer_than_it_says(
+    access: Access, account: str, objects: Objects, clock: ManualClock
+) -> None:
+    """So that programs go on that do not read it anew; a token of another length is not."""
+    await objects.put("v1", "Pod", "web", "dev", spec={"serviceAccountName": "ci"})
+    pod = {"kind": "Pod", "apiVersion": "v1", "name": "web"}
+    usual = {"expirationSeconds": 3607, "boundObjectRef": pod}
+    made = access.token_requests.create("dev", "ci", {"spec": usual})
+    token, says = made["status"]["token"], made["status"]["expirationTimestamp"]
+    assert parse_rfc3339(says) == int(clock.now()) + 3607
+    plain = request_token(access, expirationSeconds=3600, boundObjectRef=pod)
+    unbound = request_token(access, expirationSeconds=3607)
+    vault = request_token(access, audiences=["vault"], **usual)
+    clock.advance(3607 + 61)
+    assert access.tokens.verify(token)[0].name == "system:serviceaccount:dev:ci"
+    for other, audiences in ((plain, [ISSUER]), (unbound, [ISSUER]), (vault, ["vault"])):
+        with pytest.raises(TokenError, match="expired"):
+            access.tokens.verify(other, audiences)
+    clock.advance(365 * 24 * 3600)
+    with pytest.raises(TokenError, match="expired"):
+        access.tokens.verify(token)
+
+
+async def test_a_token_that_a_review_found_wanting_opens_nothing_more(
+    access: Access, account: str, objects: Objects
+) -> None:
+    """Whoever asks first after the pod is gone, and however the header is spelled."""
+    await objects.put("v1", "Pod", "web", "dev", spec={"serviceAccountName": "ci"})
+    token = request_token(access, boundObjectRef={"kind": "Pod", "apiVersion": "v1", "name": "web"})
+    spelled = [
+        Request("GET", "/api", "", {"authorization": f"{w} {token}"}) for w in ("Bearer", "bearer")
+    ]
+    for request in spelled:
+        access.authenticate(request)
+    await objects.delete("v1", "Pod", "web", "dev")
+    with pytest.raises(TokenError, match="invalidated"):
+        access.tokens.verify(token)  # as a TokenReview does
+    for request in spelled:
+        request.user = None
+        with pytest.raises(ApiError):
+            access.authenticate(request)
+
+
+async def test_a_token_ends_a_minute_after_its_pod_should_have(
+    access: Access, account: str, objects: Objects, clock: ManualClock
+) -> None:
+    await objects.put("v1", "Pod", "web", "dev", spec={"serviceAccountName": "ci"}, uid="u")
+    token = request_token(access, boundObjectRef={"kind": "Pod", "apiVersion": "v1", "name": "web"})
+    assert access.authenticate(asking(token)).name == "system:serviceaccount:dev:ci"
+    await objects.put(
+        "v1",
+        "Pod",
+        "web",
+        "dev",
+        spec={"serviceAccountName": "ci"},
+        uid="u",
+        deleted=rfc3339(clock.now() + 30),
+    )
+    clock.advance(89)
+    assert access.authenticate(asking(token)).name == "system:serviceaccount:dev:ci"
+    clock.advance(2)
+    refused(access, token)
 
 
 async def test_a_token_for_nobody_is_not_found(access: Access) -> None:
