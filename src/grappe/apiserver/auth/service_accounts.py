@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import uuid
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grappe.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
@@ -18,7 +18,7 @@ from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.records import body_of
-from grappe.base.clock import Clock
+from grappe.base.clock import Clock, rfc3339
 from grappe.store.interface import Record, Store
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -28,6 +28,10 @@ _REMEMBERED = 2_000
 _EXTRA = "authentication.kubernetes.io/"
 _LASTING = "kubernetes.io/serviceaccount"
 _LASTING_ISSUER = "kubernetes/serviceaccount"
+_DAY = 86_400.0
+LAST_USED = "kubernetes.io/legacy-token-last-used"
+"""The label of a Secret with the day its token was last used."""
+_INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Bound:
 @dataclass(slots=True)
 class Token:
     """A verified token. `expires` is in seconds since the epoch. `seen` are the records (bucket,
-    key, record) of what it is bound to, with which it was good: it is while they are the same."""
+    key, record) of what it is bound to, with which it was good: it is while they are the same,
+    and not later than `until`."""
 
     user: User
     audiences: tuple[str, ...]
@@ -52,6 +57,7 @@ class Token:
     expires: float
     bound: tuple[Bound, ...]
     seen: tuple[tuple[str, str, Record], ...] = ()
+    until: float = 0.0
 
 
 class ServiceAccountTokens:
@@ -63,6 +69,9 @@ class ServiceAccountTokens:
         self._clock = clock
         self._verified: dict[str, Token] = {}
         self._uids: dict[tuple[str, str], tuple[Record, str]] = {}
+        self.used: Callable[[str], None] = lambda secret: None
+        """Called with the `namespace/name` of a Secret whose token is used for the first time in
+        a day."""
 
     # -- issuing -------------------------------------------------------------------------------
     def issue(
@@ -126,7 +135,7 @@ class ServiceAccountTokens:
     def still_good(self, token: Token) -> bool:
         """Whether nothing has changed for a token that was recalled: the quick question of every
         request. If not, `verify` says what has."""
-        if not token.not_before - _LEEWAY <= self._clock.now() <= token.expires + _LEEWAY:
+        if not token.not_before - _LEEWAY <= self._clock.now() <= token.until:
             return False
         get = self._store.get
         for bucket, key, record in token.seen:  # noqa: SIM110 - half the time of `all`
@@ -163,9 +172,28 @@ class ServiceAccountTokens:
             if not good:
                 found.seen = ()
                 raise TokenError("service account token has been invalidated")
+        found.until = found.expires + _LEEWAY
+        if found.expires == math.inf:
+            self._lasting_used(found, now)
         if audiences is DEFAULT_AUDIENCES:
             found.seen = self._see(found.bound)
         return found.user, shared
+
+    def _lasting_used(self, token: Token, now: float) -> None:
+        """Tell that it is used today, unless somebody has marked it as invalid."""
+        account, secret = token.bound
+        record = self._store.get(secret.resource.bucket, secret.key)
+        labels = record.labels if record is not None else {}
+        if labels.get(_INVALID_SINCE):
+            raise TokenError(
+                f"the token in secret {secret.key} for service account {account.key} has been "
+                "marked invalid. Use tokens from the TokenRequest API or manually created "
+                "secret-based tokens, or remove the "
+                f"'{_INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+        token.until = (now // _DAY + 1) * _DAY
+        if labels.get(LAST_USED) != rfc3339(now)[:10]:
+            self.used(secret.key)
 
     def _see(self, bound: Sequence[Bound]) -> tuple[tuple[str, str, Record], ...]:
         places = ((each.resource.bucket, each.key) for each in bound)
