@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 import orjson
 
 from grappe.api.resources import SECRETS, SERVICE_ACCOUNTS
+from grappe.base.clock import rfc3339
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import pod
 from tests.cluster.people import administrator
@@ -74,6 +75,16 @@ async def test_a_token_secret_is_filled_and_ends_with_its_account(cluster: TestC
     found = await cluster.client.get(SECRETS, "ci", "default")
     token = b64decode(found["data"]["token"]).decode()
     assert b64decode(found["data"]["ca.crt"]) == cluster.api.pki.ca_certificate.read_bytes()
+    assert (await get(cluster, "/api", token))[0] == 200
+    today = rfc3339(cluster.clock.now())[:10]
+    label = r"jsonpath={.metadata.labels.kubernetes\.io/legacy-token-last-used}"
+    await admin("wait", f"--for={label}={today}", "secret/ci")
+    tracking = "kube-apiserver-legacy-service-account-token-tracking"
+    since = await admin("get", "cm", "-n", "kube-system", tracking, "-o", "jsonpath={.data.since}")
+    assert since == today
+    await admin("label", "secret", "ci", "kubernetes.io/legacy-token-invalid-since=2026-01-01")
+    assert (await get(cluster, "/api", token))[0] == 401
+    await admin("label", "secret", "ci", "kubernetes.io/legacy-token-invalid-since-")
     assert (await get(cluster, "/api", token))[0] == 200
     await admin("delete", "sa", "ci")
     await admin("wait", "--for=delete", "secret/ci", "--timeout=20s")

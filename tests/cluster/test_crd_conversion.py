@@ -434,14 +434,14 @@ async def test_a_definition_goes_although_its_webhook_is_down(
 @pytest.mark.parametrize(
     ("webhook_config", "told"),
     [
-        (None, "spec.conversion.webhook.clientConfig: Required value"),
+        (None, "spec.conversion.webhookClientConfig: Required value"),
         (
             {"clientConfig": {"url": "http://x"}, "conversionReviewVersions": ["v1"]},
-            "spec.conversion.webhook.clientConfig.url: Invalid value: \"http\": 'https' is the",
+            "spec.conversion.webhookClientConfig.url: Invalid value: \"http\": 'https' is the",
         ),
         (
             {"clientConfig": {"url": "https://x"}, "conversionReviewVersions": ["v7"]},
-            "spec.conversion.webhook.conversionReviewVersions: Invalid value",
+            "spec.conversion.conversionReviewVersions: Invalid value",
         ),
     ],
 )

@@ -480,3 +480,23 @@ async def test_policies_support_every_operation(
         assert written.body["status"]["conditions"] == [condition]
     assert (await ask(cluster, "DELETE", path, labelSelector="of=test")).status == 200
     assert (await ask(cluster, "GET", path)).body["items"] == []
+
+
+async def test_the_options_of_a_request_are_seen_as_webhooks_see_them(cluster: TestCluster) -> None:
+    await validate(
+        cluster,
+        "request.options.kind == request.operation.substring(0, 1) + "
+        "request.operation.substring(1).lowerAscii() + 'Options'",
+        "request.options.?fieldManager.orValue('') == 'me' && !has(request.options.dryRun)",
+        "request.options.?fieldValidation.orValue('') == 'Strict'",
+        match=matching(operations=("CREATE", "UPDATE")),
+    )
+    path = "/api/v1/namespaces/default/configmaps"
+    query = {"fieldManager": "me", "fieldValidation": "Strict"}
+    refused = await ask(cluster, "POST", path, config_map())
+    assert refused.status == 422
+    refused = await ask(cluster, "POST", path, config_map(), **query, dryRun="All")
+    assert refused.status == 422
+    assert (await ask(cluster, "POST", path, config_map(), **query)).status == 201
+    changed = config_map(a="b")
+    assert (await ask(cluster, "PUT", f"{path}/a", changed, **query)).status == 200

@@ -68,12 +68,17 @@ class Grappe:
         return done
 
     def kubectl(
-        self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 60.0
+        self,
+        *arguments: str,
+        check: bool = True,
+        stdin: str | None = None,
+        timeout: float = 60.0,
+        program: str = "kubectl",
     ) -> subprocess.CompletedProcess[str]:
-        if shutil.which("kubectl") is None:
-            pytest.skip("kubectl is not on PATH")
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not on PATH")
         done = subprocess.run(
-            ["kubectl", f"--context=grappe-{self.name}", *arguments],
+            [program, f"--context=grappe-{self.name}", *arguments],
             env=self.env,
             input=stdin,
             capture_output=True,

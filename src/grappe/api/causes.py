@@ -22,11 +22,20 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, (dict, list)):
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        for sign, escaped in _ESCAPED:
-            text = text.replace(sign, escaped)
-        return text
+        return _json(value, sort_keys=True)
     return _scalar(value)
+
+
+def struct(fields: Any) -> str:
+    """A Go struct, or a list of them, as it is shown there: the fields in their order."""
+    return _json(fields, sort_keys=False)
+
+
+def _json(value: Any, *, sort_keys: bool) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"))
+    for sign, escaped in _ESCAPED:
+        text = text.replace(sign, escaped)
+    return text
 
 
 # As Go's encoding/json writes strings.

@@ -1,4 +1,5 @@
-"""kubectl on a running cluster: a broad walk through what people type."""
+"""kubectl on a running cluster: a broad walk through what people type, with the kubectl that is
+installed and with the one of this Kubernetes version, which is compiled (tests/clients/kubectl)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.clients.go_builds import FIRST_BUILD, built
 from tests.e2e.conftest import Grappe, until
 
 Kubectl = Callable[..., str]
@@ -29,11 +31,22 @@ spec:
 """
 
 
+pytestmark = FIRST_BUILD
+
+
+@pytest.fixture(scope="session", params=["installed", "compiled"])
+def program(request: pytest.FixtureRequest) -> str:
+    """The kubectl to run."""
+    return "kubectl" if request.param == "installed" else str(built("kubectl", "build"))
+
+
 @pytest.fixture
-def kubectl(shared: Grappe, namespace: str) -> Kubectl:
+def kubectl(shared: Grappe, namespace: str, program: str) -> Kubectl:
     def run(*arguments: str, stdin: str | None = None, fails: bool = False) -> str:
         """Standard output of a success, standard error of a failure."""
-        done = shared.kubectl("-n", namespace, *arguments, stdin=stdin, check=False)
+        done = shared.kubectl(
+            "-n", namespace, *arguments, stdin=stdin, check=False, program=program
+        )
         assert (done.returncode != 0) is fails, (arguments, done.stdout, done.stderr)
         return done.stderr if fails else done.stdout
 
@@ -141,11 +154,13 @@ def test_nodes_are_cordoned_and_drained(shared: Grappe, kubectl: Kubectl) -> Non
     kubectl("label", "node", node, "tested-")
 
 
-def test_the_proxy_serves_the_api_on_a_port_and_a_socket(shared: Grappe, tmp_path: Path) -> None:
+def test_the_proxy_serves_the_api_on_a_port_and_a_socket(
+    shared: Grappe, program: str, tmp_path: Path
+) -> None:
     path = tmp_path / "s"
     for where in (["--port=0"], [f"--unix-socket={path}"]):
         process = subprocess.Popen(
-            ["kubectl", f"--context=grappe-{shared.name}", "proxy", *where],
+            [program, f"--context=grappe-{shared.name}", "proxy", *where],
             env=shared.env,
             stdout=subprocess.PIPE,
             text=True,

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("aiohttp", "cryptography", "google", "grpc", "pyroute2", "rich", "yaml")
+HEAVY = (
+    "aiohttp",
+    "cel_expr_python",
+    "cryptography",
+    "google",
+    "greenlet",
+    "grpc",
+    "pyroute2",
+    "re2",
+    "rich",
+    "yaml",
+)
 SERVER = ("grappe.apiserver", "grappe.controllers", "grappe.scheduler", "grappe.store")
 NODE = ("grappe.network", "grappe.node")
 PLATFORM = ("grappe.delivery",)

@@ -15,6 +15,7 @@ from grappe.api.cel.library import CompileError, Environment
 from grappe.api.cel.rules import KEYWORD, variables_of
 from grappe.api.errors import Cause
 from grappe.api.schema import Node
+from grappe.api.schema.field_paths import FieldPathError, field_at
 
 _REASONS = (
     "FieldValueDuplicate",
@@ -27,21 +28,24 @@ _ADVICE = (
     "maps, and strings are declared)"
 )
 _CONTRIBUTED = (
-    "contributed to estimated rule & messageExpression cost total exceeding cost limit for entire "
-    "OpenAPIv3 schema"
+    "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
 )
-_TOTAL = (
-    "x-kubernetes-validations estimated rule & messageExpression cost total for entire OpenAPIv3 "
-    "schema"
+_TOTAL = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
+_NO_TYPE = (
+    "Internal error: internal error: failed to construct type information for "
+    "x-kubernetes-validations rules: unable to convert structural schema to CEL declarations"
 )
+_UNRELATED = "oldSelf cannot be used on the uncorrelatable portion of the schema within"
 _MESSAGE = "messageExpression"
-_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['((?:[^'\\]|\\.)+)'\]")
+_LINE_BREAK = re.compile(r"[\n\r]")
 
 
 def rule_problems(openapi: Object, path: str) -> list[Cause]:
-    """Of a schema that is well formed otherwise, found at `path`."""
+    """Of a schema that is well formed otherwise, found at `path`. Expressions are looked at where
+    nothing else is wrong."""
+    root = Node(openapi, custom=True, embedded=True)
     found = _Problems()
-    found.walk(Node(openapi, custom=True, embedded=True), path, (), root=True, lost="")
+    found.walk(root, path, (), root=True, lost="")
     return [*found.causes, *found.total(path)]
 
 
@@ -64,12 +68,31 @@ class _Problems:
     ) -> None:
         """`limits` are those of the lists and maps above; `lost` is the one among them whose items
         have no identity over time."""
-        for index, rule in enumerate(node.raw.get(KEYWORD) or ()):
-            self._rule(rule, node, f"{path}.{KEYWORD}[{index}]", limits, root=root, lost=lost)
+        before = len(self.causes)
+        self._below(node, path, limits, root=root, lost=lost)
+        rules = node.raw.get(KEYWORD) or ()
+        places = [f"{path}.{KEYWORD}[{index}]" for index in range(len(rules))]
+        malformed = [
+            cause
+            for rule, place in zip(rules, places, strict=True)
+            for cause in written_problems(rule, node, place)
+        ]
+        self.causes += malformed
+        if not rules or len(self.causes) > before:
+            return
+        if not node.raw.get("type") and not node.raw.get("x-kubernetes-int-or-string"):
+            self.causes.append(Cause(f"{path}.{KEYWORD}", "InternalError", _NO_TYPE))
+            return
+        for rule, place in zip(rules, places, strict=True):
+            self._rule(rule, node, place, limits, root=root, lost=lost)
+
+    def _below(
+        self, node: Node, path: str, limits: tuple[int | None, ...], *, root: bool, lost: str
+    ) -> None:
         if node.type == "array":
             at = (*limits, largest(node) if "maxItems" in node.raw else None)
             by_key = node.raw.get("x-kubernetes-list-type") == "map"
-            below = lost if by_key else lost or f"{path}.items"
+            below = lost if by_key else lost or path
             self.walk(node.items, f"{path}.items", at, root=False, lost=below)
         elif node.type == "object":
             if node.raw.get("x-kubernetes-map-type") == "atomic":
@@ -93,14 +116,7 @@ class _Problems:
         root: bool,
         lost: str,
     ) -> None:
-        source = rule.get("rule") or ""
-        if not source.strip():
-            self.causes.append(causes.required(f"{path}.rule", "rule is not specified"))
-            return
-        self._message(rule, source, path)
-        if rule.get("reason") and rule["reason"] not in _REASONS:
-            self.causes.append(causes.not_supported(f"{path}.reason", rule["reason"], _REASONS))
-        self._field_path(rule, node, path)
+        source = rule["rule"]
         optional = bool(rule.get("optionalOldSelf"))
         env = environment(variables_of(node, root=root, optional_old=optional))
         scope = {"self": shape_of(node), "oldSelf": shape_of(node)}
@@ -114,55 +130,56 @@ class _Problems:
             if told or expr is None:
                 self.causes.append(_refused(place, rule, told))
                 continue
-            if what == "rule" and "oldSelf" in identifiers(expr) and lost:
-                detail = (
-                    "oldSelf cannot be used on the uncorrelatable portion of the schema within "
-                )
-                self.causes.append(causes.invalid(place, text, f"{detail}{lost}"))
+            if what == "rule":
+                self._transition(rule, "oldSelf" in identifiers(expr), path, lost)
             cost = estimate(expr, scope) * cardinality(limits, node)
             self._costs.append((place, cost))
             if cost > ESTIMATED_RULE:
                 told = _over(f"estimated {what} cost", cost, ESTIMATED_RULE)
                 self.causes.append(causes.forbidden(place, told))
 
-    def _message(self, rule: Object, source: str, path: str) -> None:
-        message = rule.get("message") or ""
-        place = f"{path}.message"
-        if message and not message.strip():
-            detail = "message must be non-empty if specified"
-            self.causes.append(causes.invalid(place, message, detail))
-        elif "\n" in message.strip():
-            detail = "message must not contain line breaks"
-            self.causes.append(causes.invalid(place, message, detail))
-        elif "\n" in source.strip() and not message:
-            detail = "message must be specified if rule contains line breaks"
-            self.causes.append(causes.required(place, detail))
-        expression = rule.get("messageExpression")
-        if expression is not None and expression != "" and not expression.strip():
-            detail = "messageExpression must be non-empty if specified"
-            self.causes.append(causes.required(f"{path}.messageExpression", detail))
+    def _transition(self, rule: Object, uses_old: bool, path: str, lost: str) -> None:
+        if uses_old and lost:
+            told = f"{_UNRELATED} {lost}"
+            self.causes.append(causes.invalid(f"{path}.rule", rule["rule"], told))
+        if not uses_old and rule.get("optionalOldSelf") is not None:
+            told = "may not be set if oldSelf is not used in rule"
+            place = f"{path}.optionalOldSelf"
+            self.causes.append(causes.invalid(place, rule["optionalOldSelf"], told))
 
-    def _field_path(self, rule: Object, node: Node, path: str) -> None:
-        where = rule.get("fieldPath") or ""
-        if not where:
-            return
-        place = f"{path}.fieldPath"
-        at, current = 0, node
-        told = ""
-        while at < len(where):
-            step = _STEP.match(where, at)
-            if step is None:
-                told = f"expected [ or . but got: {where[at:]}"
-                break
-            name, at = step[1] or step[2], step.end()
-            child = current.properties.get(name) or current.values
-            if child is None:
-                told = "does not refer to a valid field"
-                break
-            current = child
-        if told:
-            detail = f"fieldPath must be a valid path: {told}"
-            self.causes.append(causes.invalid(place, where, detail))
+
+def written_problems(rule: Object, node: Node, path: str) -> Iterator[Cause]:
+    """What is wrong with a rule without regard to its expressions."""
+    source, message = (rule.get("rule") or "").strip(), rule.get("message") or ""
+    place = f"{path}.message"
+    if not source:
+        yield causes.required(f"{path}.rule", "rule is not specified")
+    elif message and not message.strip():
+        yield causes.invalid(place, message, "must be non-empty if specified")
+    elif _LINE_BREAK.search(message.strip()):
+        yield causes.invalid(place, message, "must not contain line breaks")
+    elif _LINE_BREAK.search(source) and not message.strip():
+        yield causes.required(place, "message must be specified if rule contains line breaks")
+    expression = rule.get("messageExpression") or ""
+    if expression and not expression.strip():
+        told = "messageExpression must be non-empty if specified"
+        yield causes.required(f"{path}.messageExpression", told)
+    if rule.get("reason") is not None and rule["reason"] not in _REASONS:
+        yield causes.not_supported(f"{path}.reason", rule["reason"], _REASONS)
+    yield from _field_path(rule.get("fieldPath") or "", node, f"{path}.fieldPath")
+
+
+def _field_path(where: str, node: Node, place: str) -> Iterator[Cause]:
+    if not where:
+        return
+    if not where.strip():
+        yield causes.invalid(place, where, "must be non-empty if specified")
+    if _LINE_BREAK.search(where):
+        yield causes.invalid(place, where, "must not contain line breaks")
+    try:
+        field_at(node, where)
+    except FieldPathError:
+        yield causes.invalid(place, where, "must be a valid path")
 
 
 def _compiled(env: Environment, text: str, wanted: str) -> tuple[str, Expr | None]:
@@ -170,7 +187,8 @@ def _compiled(env: Environment, text: str, wanted: str) -> tuple[str, Expr | Non
     try:
         checked = env.check(text)
     except CompileError as error:
-        return f"compilation failed: {error}", None
+        what = "" if wanted == "bool" else "messageExpression "
+        return f"{what}compilation failed: {error}", None
     if checked.result not in (wanted, "dyn"):
         what = "cel expression" if wanted == "bool" else "messageExpression"
         return f"{what} must evaluate to a {wanted}", None
@@ -178,21 +196,16 @@ def _compiled(env: Environment, text: str, wanted: str) -> tuple[str, Expr | Non
 
 
 def _refused(place: str, rule: Object, told: str) -> Cause:
-    """With the rule as Go prints it."""
-
-    def pointer(value: object, kind: str) -> str:
-        return f"(*{kind})(nil)" if value is None else f"(*{kind})(0xc000000000)"
-
-    reason = pointer(rule.get("reason"), "apiextensions.FieldValueErrorReason")
-    optional = pointer(rule.get("optionalOldSelf"), "bool")
-    shown = (
-        f"apiextensions.ValidationRule{{Rule:{causes.quote(rule['rule'])}, "
-        f"Message:{causes.quote(rule.get('message') or '')}, "
-        f"MessageExpression:{causes.quote(rule.get('messageExpression') or '')}, "
-        f"Reason:{reason}, FieldPath:{causes.quote(rule.get('fieldPath') or '')}, "
-        f"OptionalOldSelf:{optional}}}"
-    )
-    return Cause(place, "FieldValueInvalid", f"Invalid value: {shown}: {told}")
+    """With the rule as Go writes the struct it keeps it in."""
+    shown = {
+        "Rule": rule["rule"],
+        "Message": rule.get("message") or "",
+        "MessageExpression": rule.get("messageExpression") or "",
+        "Reason": rule.get("reason"),
+        "FieldPath": rule.get("fieldPath") or "",
+        "OptionalOldSelf": rule.get("optionalOldSelf"),
+    }
+    return Cause(place, "FieldValueInvalid", f"Invalid value: {causes.struct(shown)}: {told}")
 
 
 def _over(what: str, cost: int, limit: int) -> str:

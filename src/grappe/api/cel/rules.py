@@ -35,6 +35,7 @@ _BLOCKING = frozenset(
         "FieldValueTypeInvalid",
     )
 )
+_NOT_SHOWN = ("object", "array")
 _NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid; correct the existing "
     "errors to complete validation"
@@ -190,11 +191,11 @@ class _Evaluation:
             variables = {"self": now, "oldSelf": before}
             if rule.optional_old:
                 variables["oldSelf"] = NONE if old is None else Optional(before)
-            cause = self._one(rule, variables, place, kind)
+            cause = self._one(rule, variables, place, kind, obj)
             if cause is not None and (rule.uses_old or not unchanged):
                 yield cause
 
-    def _one(self, rule: Rule, variables: Object, place: str, kind: str) -> Cause | None:
+    def _one(self, rule: Rule, variables: Object, place: str, kind: str, obj: Any) -> Cause | None:
         assert rule.program is not None
         pause()
         if self._left <= 0:
@@ -215,14 +216,14 @@ class _Evaluation:
                 return causes.invalid(place, kind, f"{told}macro signature for rule: {rule.told}")
             return causes.invalid(place, kind, f"{error} evaluating rule: {rule.told}")
         self._spend(meter, place, kind)
-        return self._failed(rule, variables, place, kind)
+        return self._failed(rule, variables, place, kind, obj)
 
     def _spend(self, meter: Meter, place: str, kind: str) -> None:
         self._left -= meter.spent
         if self._left < 0:
             raise _OutOfBudget(causes.invalid(place, kind, _OVER_BUDGET))
 
-    def _failed(self, rule: Rule, variables: Object, place: str, kind: str) -> Cause:
+    def _failed(self, rule: Rule, variables: Object, place: str, kind: str, obj: Any) -> Cause:
         where = rule.source.get("fieldPath") or ""
         if where:
             place = where.removeprefix(".") if place == "<nil>" else f"{place}{where}"
@@ -235,8 +236,12 @@ class _Evaluation:
             case "FieldValueRequired":
                 return causes.required(place, detail)
             case "FieldValueDuplicate":
-                return causes.duplicate(place, kind)
-        return causes.invalid(place, kind, detail)
+                if kind in _NOT_SHOWN:
+                    return Cause(place, "FieldValueDuplicate", "Duplicate value")
+                return causes.duplicate(place, obj)
+        if kind in _NOT_SHOWN:
+            return causes.unfit(place, detail)
+        return causes.invalid(place, obj, detail)
 
     def _message(self, rule: Rule, variables: Object, place: str, kind: str) -> str:
         """What messageExpression gives; empty when it gives nothing to show."""

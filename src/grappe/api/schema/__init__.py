@@ -8,10 +8,10 @@ field is in the schema, defaults of built-in kinds in `grappe.api.defaults`, the
 """
 
 from grappe.api.schema.builtin import BuiltinSchema, builtin_schema
-from grappe.api.schema.custom import CustomSchema, crd_schema, mentions_rules
+from grappe.api.schema.custom import CustomSchema, crd_schema
 from grappe.api.schema.interface import DecodingError, Schema
-from grappe.api.schema.node import Node
-from grappe.api.schema.structural import crd_schema_problems
+from grappe.api.schema.node import Node, mentions_rules
+from grappe.api.schema.structural import crd_schema_problems, structure_of
 
 __all__ = [
     "BuiltinSchema",
@@ -23,4 +23,5 @@ __all__ = [
     "crd_schema",
     "crd_schema_problems",
     "mentions_rules",
+    "structure_of",
 ]

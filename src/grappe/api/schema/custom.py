@@ -13,7 +13,7 @@ from grappe.api.errors import Cause
 from grappe.api.schema.check import Check, compile_check
 from grappe.api.schema.decode import decoder
 from grappe.api.schema.interface import DecodingError
-from grappe.api.schema.node import MISSING, Node
+from grappe.api.schema.node import MISSING, Node, mentions_rules
 from grappe.api.schema.ratchet import forgiven
 from grappe.api.schema.unknown import drop_unknown
 
@@ -89,13 +89,6 @@ class CustomSchema:
 
         assert self._rules is not None
         return check_rules(self._rules, causes, obj, old)
-
-
-def mentions_rules(schema: Any) -> bool:
-    """Whether a structural schema has `x-kubernetes-validations` anywhere."""
-    if isinstance(schema, dict):
-        return "x-kubernetes-validations" in schema or any(map(mentions_rules, schema.values()))
-    return isinstance(schema, list) and any(map(mentions_rules, schema))
 
 
 def crd_schema(openapi_v3: Object | None) -> CustomSchema:

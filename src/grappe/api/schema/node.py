@@ -71,7 +71,8 @@ class Node:
         self._properties: dict[str, Node] | None = None
         self._items: Node | None = None
         self._values: Node | None = None
-        self.default: Any = schema.get("default", MISSING)
+        default = schema.get("default")
+        self.default: Any = MISSING if default is None else default
         self.format: str = raw.get("format") or ""
         self.required: tuple[str, ...] = tuple(raw.get("required") or ())
         self.nullable = bool(raw.get("nullable"))
@@ -187,3 +188,10 @@ def _type_meta() -> dict[str, Node]:
         "kind": text,
         "metadata": Node({"$ref": f"#/definitions/{OBJECT_META}"}, custom=False),
     }
+
+
+def mentions_rules(schema: Any) -> bool:
+    """Whether a structural schema has `x-kubernetes-validations` anywhere."""
+    if isinstance(schema, dict):
+        return "x-kubernetes-validations" in schema or any(map(mentions_rules, schema.values()))
+    return isinstance(schema, list) and any(map(mentions_rules, schema))

@@ -6,29 +6,29 @@ custom-resources/custom-resource-definitions/#specifying-a-structural-schema).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from grappe.api import Object
 from grappe.api.causes import forbidden, invalid, not_supported, required
+from grappe.api.copying import copied
 from grappe.api.errors import Cause
 from grappe.api.schema.check import compile_check
+from grappe.api.schema.node import Node, mentions_rules
 from grappe.api.schema.regex import PatternError, go_regex
 from grappe.api.schema.structural_lists import topology_problems
+from grappe.api.schema.unknown import drop_unknown
 
+RuledDefault: TypeAlias = tuple[Node, Any, str]
 Level = Literal["root", "item", "field"]
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _UNSUPPORTED = {
     "$ref": "$ref is not supported",
+    "additionalItems": "additionalItems is not supported",
     "definitions": "definitions is not supported",
     "dependencies": "dependencies is not supported",
-    "deprecated": "deprecated is not supported",
-    "discriminator": "discriminator is not supported",
     "id": "id is not supported",
     "patternProperties": "patternProperties is not supported",
-    "readOnly": "readOnly is not supported",
-    "writeOnly": "writeOnly is not supported",
-    "xml": "xml is not supported",
 }
 _WHERE = {
     "root": "must not be empty at the root",
@@ -57,14 +57,40 @@ _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 def crd_schema_problems(openapi: Any, path: str = "spec.validation.openAPIV3Schema") -> list[Cause]:
     """What is wrong with a CRD's `openAPIV3Schema` found at `path`."""
+    return structure_of(openapi, path).causes
+
+
+class Structure(NamedTuple):
+    """`ruled_defaults`: defaults that the schema's own validation rules may refuse still, each
+    with its schema and path."""
+
+    causes: list[Cause]
+    ruled_defaults: list[RuledDefault]
+
+
+def structure_of(openapi: Any, path: str) -> Structure:
+    """What is wrong with the structure of a definition's schema."""
     found = _Problems()
     found.structure(openapi, "root", path)
-    return sorted(found.causes)
+    causes = sorted(found.causes)
+    if not causes and (at := _meta_schema(openapi)):
+        causes = [invalid(path, "", f"OpenAPIV3Schema '{at}' is not supported")]
+    return Structure(causes, found.ruled_defaults)
+
+
+def _meta_schema(schema: Any) -> str:
+    """`schema` when `$schema` stands anywhere."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$schema"), str) and schema["$schema"]:
+            return "schema"
+        return next(filter(None, map(_meta_schema, schema.values())), "")
+    return next(filter(None, map(_meta_schema, schema)), "") if isinstance(schema, list) else ""
 
 
 class _Problems:
     def __init__(self) -> None:
         self.causes: list[Cause] = []
+        self.ruled_defaults: list[RuledDefault] = []
 
     # -- the structure itself ------------------------------------------------------------------
 
@@ -73,6 +99,7 @@ class _Problems:
             self.causes.append(invalid(path, schema, "must be an object"))
             return
         self._keywords(schema, path)
+        self._exclusive(schema, path)
         self._type(schema, level, path)
         self._children(schema, level, path)
         self.causes += topology_problems(schema, path)
@@ -100,6 +127,8 @@ class _Problems:
         preserve = "x-kubernetes-preserve-unknown-fields"
         if schema.get(preserve) is False:
             self.causes.append(invalid(f"{path}.{preserve}", False, "must be true or undefined"))
+
+    def _exclusive(self, schema: Object, path: str) -> None:
         for one, other in (
             ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"),
             ("x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"),
@@ -113,6 +142,9 @@ class _Problems:
         embedded = schema.get("x-kubernetes-embedded-resource")
         if found and found not in _TYPES:
             self.causes.append(not_supported(f"{path}.type", found, _TYPES))
+            if found == "null":
+                detail = "type cannot be set to null, use nullable as an alternative"
+                self.causes.append(forbidden(f"{path}.type", detail))
         elif embedded and found != "object":
             detail = "must be object if x-kubernetes-embedded-resource is true"
             self.causes.append(
@@ -161,26 +193,30 @@ class _Problems:
         place = f"{path}.additionalProperties"
         if level == "root":
             self.causes.append(forbidden(place, "must not be used at the root"))
-        if properties and additional is not False:
+        if schema.get("x-kubernetes-embedded-resource"):
+            detail = "must not be used if x-kubernetes-embedded-resource is set"
+            self.causes.append(forbidden(place, detail))
+        if properties and additional is not True:
             self.causes.append(
                 forbidden(place, "additionalProperties and properties are mutual exclusive")
             )
-        if additional is False:
-            self.causes.append(forbidden(place, "additionalProperties cannot be set to false"))
         if isinstance(additional, dict):
             self.structure(additional, "field", place)
 
     def _default(self, schema: Object, level: Level, path: str) -> None:
-        if "default" not in schema:
+        if schema.get("default") is None:
             return
         if level == "root":
             self.causes.append(forbidden(f"{path}.default", "must not be set at the root"))
             return
+        node, value = Node(schema, custom=True), copied(schema["default"])
+        if drop_unknown(node, value):
+            place = f"{path}.default"
+            self.causes.append(invalid(place, schema["default"], "must not have unknown fields"))
         wrong: list[Cause] = []
-        if schema["default"] is None and not schema.get("nullable"):
-            wrong.append(invalid("", None, "must not be null unless nullable is true"))
-        else:
-            compile_check(schema)(schema["default"], "", wrong)
+        compile_check(schema)(schema["default"], "", wrong)
+        if not wrong and mentions_rules(schema):
+            self.ruled_defaults.append((node, schema["default"], f"{path}.default"))
         for cause in wrong:
             place = f"{path}.default"
             field = f"{place}.{cause.field}" if cause.field not in ("", "<nil>") else place
@@ -246,6 +282,13 @@ class _Problems:
             if name == "metadata":
                 self.causes.append(forbidden(place, "must not be specified in a nested context"))
             self._nested(child, place)
+        self._keywords(schema, path)
+        if schema.get("additionalProperties") not in (None, True) and schema.get("properties"):
+            place = f"{path}.additionalProperties"
+            self.causes.append(
+                forbidden(place, "additionalProperties and properties are mutual exclusive")
+            )
+        self.causes += topology_problems(schema, path)
         for keyword, why in _NOT_NESTED.items():
             if schema.get(keyword) not in (None, "", False, []):
                 self.causes.append(forbidden(f"{path}.{keyword}", why))

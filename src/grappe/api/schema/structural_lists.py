@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grappe.api import Object
+from grappe.api import Object, causes
 from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 
@@ -53,7 +53,10 @@ def _set_items(items: Object, path: str) -> Iterator[Cause]:
     if items.get("type") == "array" and found not in (None, "atomic"):
         yield invalid(f"{path}.{_LIST}", found, _IN_A_SET)
     if items.get("type") == "object" and items.get(_MAP) != "atomic":
-        yield invalid(f"{path}.{_MAP}", found, _IN_A_SET)
+        # The list type is what Kubernetes shows here.
+        told = "null" if found is None else causes.quote(found)
+        detail = f"Invalid value: {told}: {_IN_A_SET}"
+        yield Cause(f"{path}.{_MAP}", "FieldValueInvalid", detail)
 
 
 def _map(schema: Object, items: Object | None, keys: list[str], path: str) -> Iterator[Cause]:

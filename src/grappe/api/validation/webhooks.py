@@ -162,9 +162,9 @@ def _url(url: str, at: str) -> Causes:
 
 def _service(service: Object, at: str) -> Causes:
     if not service.get("name"):
-        yield required(f"{at}.name", "service name is required")
+        yield required(f"{at}.name")
     if not service.get("namespace"):
-        yield required(f"{at}.namespace", "service namespace is required")
+        yield required(f"{at}.namespace")
     port = service.get("port", 443)
     problems = names.port_number_problems(port)
     if problems:

@@ -13,6 +13,7 @@ from grappe.api.cel.functions.authorizer import (
     Decision,
     ResourceCheck,
 )
+from grappe.apiserver.admission.review_fields import review_fields
 from grappe.apiserver.auth.action import Action
 from grappe.apiserver.auth.authorizer import Authorizer as Rules
 from grappe.apiserver.auth.names import (
@@ -22,8 +23,6 @@ from grappe.apiserver.auth.names import (
 )
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.registry.interface import AdmissionRequest, ServedResource
-
-_OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 
 
 class UserAccess:
@@ -72,27 +71,10 @@ def request_input(request: AdmissionRequest, version: ServedResource | None = No
     about = request.obj or request.old or {}
     asked, shown = request.served.resource, (version or request.served).resource
     kind = _kind(about, asked.group, asked.version, asked.kind)
-    found: Object = {
-        "kind": kind if shown is asked else _kind({}, shown.group, shown.version, shown.kind),
-        "resource": {"group": shown.group, "version": shown.version, "resource": shown.plural},
-        "requestKind": kind,
-        "requestResource": {
-            "group": asked.group,
-            "version": asked.version,
-            "resource": asked.plural,
-        },
-        "operation": request.operation,
-        "userInfo": _user(request.user),
-        "dryRun": request.dry_run,
-        "options": _options(request),
-    }
-    if request.info.subresource:
-        found["subResource"] = found["requestSubResource"] = request.info.subresource
-    if request.name:
-        found["name"] = request.name
-    if request.namespace:
-        found["namespace"] = request.namespace
-    return found
+    shown_kind = kind
+    if shown is not asked:
+        shown_kind = _kind({}, shown.group, shown.version, shown.kind)
+    return review_fields(request, shown, shown_kind, kind)
 
 
 def _kind(about: Object, group: str, version: str, kind: str) -> Object:
@@ -101,19 +83,3 @@ def _kind(about: Object, group: str, version: str, kind: str) -> Object:
         group, _, version = said.rpartition("/")
         kind = str(about["kind"])
     return {"group": group, "version": version, "kind": kind}
-
-
-def _user(user: User) -> Object:
-    found: Object = {"username": user.name, "groups": list(user.groups)}
-    if user.uid:
-        found["uid"] = user.uid
-    if user.extra:
-        found["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return found
-
-
-def _options(request: AdmissionRequest) -> Object | None:
-    kind = _OPTIONS.get(request.operation)
-    if kind is None:
-        return None
-    return {**request.options, "kind": kind, "apiVersion": "meta.k8s.io/v1"}

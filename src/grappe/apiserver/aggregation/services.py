@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from grappe.api import Object
 from grappe.api.resources import builtin_kind
+from grappe.apiserver.followed import Followed
 from grappe.apiserver.records import body_of
-from grappe.store.interface import Event, Record, Store, Subscription
+from grappe.store.interface import Record, Store
 
 _found = builtin_kind("apiregistration.k8s.io/v1", "APIService")
 assert _found is not None
@@ -73,42 +74,27 @@ class ApiServices:
     """Follows the APIServices in the store. `changed` is called with the names that changed."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._by_name: dict[str, ApiService] = {}
+        self._followed = Followed(store, API_SERVICES.bucket, read_api_service, self._index)
         self._remote: dict[tuple[str, str], ApiService] = {}
-        self._subscription: Subscription | None = None
         self.changed: Callable[[Iterable[str]], None] = lambda names: None
         self.generation = 0
         """Counts the changes of what is served elsewhere, and whether it can be reached."""
 
     def start(self) -> None:
-        revision = self._store.revision
-        for record in self._store.list(API_SERVICES.bucket):
-            self._by_name[record.key] = read_api_service(record)
-        self._index()
-        self._subscription = self._store.watch(API_SERVICES.bucket, revision, self._apply)
+        self._followed.start()
 
     def stop(self) -> None:
-        if self._subscription is not None:
-            self._subscription.cancel()
+        self._followed.stop()
 
-    def _apply(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.type == "DELETED":
-                self._by_name.pop(event.record.key, None)
-            else:
-                self._by_name[event.record.key] = read_api_service(event.record)
-        self._index()
-        self.changed([event.record.key for event in events])
-
-    def _index(self) -> None:
-        remote = {(s.group, s.version): s for s in self._by_name.values() if s.service}
+    def _index(self, names: Iterable[str]) -> None:
+        remote = {(s.group, s.version): s for s in self._followed.by_key.values() if s.service}
         if remote != self._remote:
             self._remote = remote
             self.generation += 1
+        self.changed(names)
 
     def get(self, name: str) -> ApiService | None:
-        return self._by_name.get(name)
+        return self._followed.by_key.get(name)
 
     def find(self, group: str, version: str) -> ApiService | None:
         """Who answers this group version, if it is not this server."""
@@ -122,4 +108,4 @@ class ApiServices:
         )
 
     def names(self) -> Iterable[str]:
-        return self._by_name.keys()
+        return self._followed.by_key.keys()

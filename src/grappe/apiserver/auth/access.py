@@ -45,7 +45,7 @@ class Access:
         self.evaluator = RbacEvaluator(self.rbac)
         self.authorizer = Authorizer(NodeAuthorizer(store), self.evaluator)
         self.tokens = ServiceAccountTokens(SigningKey(signing_key), store, clock)
-        self._token_secrets = TokenSecrets(store, self.tokens)
+        self._token_secrets = TokenSecrets(store, self.tokens, clock)
         self._issuers = Issuers(authentication.issuers, clock)
         bearer = BearerTokens(self.tokens, BootstrapTokens(store, clock), self._issuers)
         self.reviews = Reviews(self.authorizer, bearer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import uuid
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grappe.api.causes import quote
@@ -19,7 +19,7 @@ from grappe.apiserver.auth.jwt import Claims, SigningKey, TokenError
 from grappe.apiserver.auth.names import service_account_groups, service_account_user
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.records import body_of
-from grappe.base.clock import Clock, parse_rfc3339
+from grappe.base.clock import Clock, parse_rfc3339, rfc3339
 from grappe.store.interface import Record, Store
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -29,6 +29,10 @@ _REMEMBERED = 2_000
 _EXTRA = "authentication.kubernetes.io/"
 _LASTING = "kubernetes.io/serviceaccount"
 _LASTING_ISSUER = "kubernetes/serviceaccount"
+_DAY = 86_400.0
+LAST_USED = "kubernetes.io/legacy-token-last-used"
+"""The label of a Secret with the day its token was last used."""
+_INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Bound:
 @dataclass(slots=True)
 class Token:
     """A verified token. `expires` is in seconds since the epoch. `seen` are the records (bucket,
-    key, record) of what it is bound to, with which it was good: it is while they are the same."""
+    key, record) of what it is bound to, with which it was good: it is while they are the same,
+    and not later than `until`."""
 
     user: User
     audiences: tuple[str, ...]
@@ -53,6 +58,7 @@ class Token:
     expires: float
     bound: tuple[Bound, ...]
     seen: tuple[tuple[str, str, Record], ...] = ()
+    until: float = 0.0
 
 
 class ServiceAccountTokens:
@@ -65,6 +71,9 @@ class ServiceAccountTokens:
         self._verified: dict[str, Token] = {}
         self._uids: dict[tuple[str, str], tuple[Record, str, float]] = {}
         """By bucket and key: the record, its uid and the time from which it counts as deleted."""
+        self.used: Callable[[str], None] = lambda secret: None
+        """Called with the `namespace/name` of a Secret whose token is used for the first time in
+        a day."""
 
     # -- issuing -------------------------------------------------------------------------------
     def issue(
@@ -131,7 +140,7 @@ class ServiceAccountTokens:
     def still_good(self, token: Token) -> bool:
         """Whether nothing has changed for a token that was recalled: the quick question of every
         request. If not, `verify` says what has."""
-        if not token.not_before - _LEEWAY <= self._clock.now() <= token.expires + _LEEWAY:
+        if not token.not_before - _LEEWAY <= self._clock.now() <= token.until:
             return False
         if not token.seen:  # found wanting since, or to be looked at each time
             return False
@@ -173,11 +182,31 @@ class ServiceAccountTokens:
             if fault:
                 found.seen = ()
                 raise TokenError(fault)
+        found.until = found.expires + _LEEWAY
+        if found.expires == math.inf:
+            self._lasting_used(found, now)
         if audiences is DEFAULT_AUDIENCES:
             # What is being deleted ends the token without another word: it is looked at each time.
             lasting = all(self._facts(b.resource, b.key)[1] == math.inf for b in found.bound)
             found.seen = self._see(found.bound) if lasting else ()
         return found.user, shared
+
+    def _lasting_used(self, token: Token, now: float) -> None:
+        """Tell that it is used today, unless somebody has marked it as invalid."""
+        account, secret = token.bound
+        record = self._store.get(secret.resource.bucket, secret.key)
+        labels = record.labels if record is not None else {}
+        if labels.get(_INVALID_SINCE):
+            token.seen = ()
+            raise TokenError(
+                f"the token in secret {secret.key} for service account {account.key} has been "
+                "marked invalid. Use tokens from the TokenRequest API or manually created "
+                "secret-based tokens, or remove the "
+                f"'{_INVALID_SINCE}' label from the secret to temporarily allow use of this token"
+            )
+        token.until = (now // _DAY + 1) * _DAY
+        if labels.get(LAST_USED) != rfc3339(now)[:10]:
+            self.used(secret.key)
 
     def _see(self, bound: Sequence[Bound]) -> tuple[tuple[str, str, Record], ...]:
         places = ((each.resource.bucket, each.key) for each in bound)
@@ -212,12 +241,6 @@ class ServiceAccountTokens:
         held = (secret.get("data") or {}).get("token", "")
         if held != b64encode(bound.token.encode()).decode():
             return "Token does not match server's copy"
-        if (metadata.get("labels") or {}).get(_INVALID_SINCE):
-            return (
-                f"the token in secret {bound.key} has been marked invalid. Use tokens from the "
-                "TokenRequest API or manually created secret-based tokens, or remove the "
-                f"'{_INVALID_SINCE}' label from the secret to temporarily allow use of this token"
-            )
         return ""
 
     def uid(self, resource: Resource, key: str) -> str:
@@ -242,7 +265,6 @@ class ServiceAccountTokens:
         return metadata["uid"], ends
 
 
-_INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _BOUND_KINDS = {"pod": PODS, "secret": SECRETS, "node": NODES}
 
 

@@ -1,7 +1,8 @@
 """Fills Secrets of type `kubernetes.io/service-account-token` with a token that does not expire.
 
 People still make them by hand for clients that cannot renew a token. One whose service account is
-gone is deleted. In Kubernetes a controller does this; here it is where the signing key is.
+gone is deleted. In Kubernetes a controller does this; here it is where the signing key is. Each
+says on which day its token was last used, and a ConfigMap since when that is told.
 https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets
 """
 
@@ -10,24 +11,28 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
-from grappe.api.resources import SECRETS, SERVICE_ACCOUNTS
-from grappe.apiserver.auth.service_accounts import ServiceAccountTokens
+from grappe.api.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS
+from grappe.apiserver.auth.service_accounts import LAST_USED, ServiceAccountTokens
 from grappe.apiserver.loopback import Loopback
 from grappe.apiserver.records import object_of
 from grappe.apiserver.upkeep import Upkeep
+from grappe.base.clock import Clock, rfc3339
 from grappe.store.interface import Event, Store
 
 TYPE = "kubernetes.io/service-account-token"
 _NAME = "kubernetes.io/service-account.name"
 _UID = "kubernetes.io/service-account.uid"
+TRACKING = "kube-system/kube-apiserver-legacy-service-account-token-tracking"
 
 
 class TokenSecrets:
     """Runs from `start` to `stop`."""
 
-    def __init__(self, store: Store, tokens: ServiceAccountTokens) -> None:
+    def __init__(self, store: Store, tokens: ServiceAccountTokens, clock: Clock) -> None:
         self._store = store
         self._tokens = tokens
+        self._clock = clock
+        self._used: set[str] = set()
         self._keys: set[str] = set()
         """Every token secret there is, as `namespace/name`."""
         self._upkeep = Upkeep("token secret", self._settle)
@@ -39,11 +44,16 @@ class TokenSecrets:
         self._loopback, self._ca = loopback, ca
         store = self._store
         self._keys = {record.key for record in store.by_field(SECRETS.bucket, "type", TYPE)}
-        self._upkeep.look_at(self._keys)
+        self._upkeep.look_at((TRACKING, *self._keys))
+        self._tokens.used = self._is_used
         self._upkeep.start(
             store.watch(SECRETS.bucket, store.revision, self._secrets_changed),
             store.watch(SERVICE_ACCOUNTS.bucket, store.revision, self._accounts_changed),
         )
+
+    def _is_used(self, key: str) -> None:
+        self._used.add(key)
+        self._upkeep.look_at([key])
 
     def look_at_all(self) -> None:
         """What is in all of them may have to change."""
@@ -69,7 +79,24 @@ class TokenSecrets:
                 namespace = event.record.key.partition("/")[0]
                 self._upkeep.look_at(k for k in self._keys if k.startswith(f"{namespace}/"))
 
+    async def _track(self) -> None:
+        """Tell since when uses are told."""
+        if self._loopback is None or self._store.get(CONFIG_MAPS.bucket, TRACKING) is not None:
+            return
+        namespace, _, name = TRACKING.partition("/")
+        told = {
+            "metadata": {"name": name, "namespace": namespace},
+            "data": {"since": self._today()},
+        }
+        await self._loopback.create(CONFIG_MAPS, told)
+
+    def _today(self) -> str:
+        return rfc3339(self._clock.now())[:10]
+
     async def _settle(self, key: str) -> None:
+        if key == TRACKING:
+            await self._track()
+            return
         record = self._store.get(SECRETS.bucket, key)
         if record is None or self._loopback is None:
             return
@@ -90,10 +117,15 @@ class TokenSecrets:
             token = self._tokens.issue_lasting(namespace, account, uid, name)
             wanted["token"] = _packed(token.encode())
         filled = {**data, **wanted}
-        if filled != data or annotations.get(_UID) != uid:
+        labels = metadata.get("labels") or {}
+        noted = {**labels, LAST_USED: self._today()} if key in self._used else labels
+        if filled != data or annotations.get(_UID) != uid or noted != labels:
             secret["data"] = filled
             metadata["annotations"] = {**annotations, _UID: uid}
+            if noted:
+                metadata["labels"] = noted
             await self._loopback.update(SECRETS, secret)
+        self._used.discard(key)
 
 
 def _packed(content: bytes) -> str:

@@ -8,7 +8,7 @@ from grappe.apiserver.crd.definition import CLEANUP_FINALIZER, Names
 from grappe.apiserver.crd.status import terminating
 from grappe.apiserver.crd.validation import (
     definition_problems,
-    stored_version_problems,
+    status_problems,
     update_problems,
 )
 from grappe.apiserver.http.messages import User
@@ -47,7 +47,7 @@ class DefinitionStrategy(Strategy):
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
         if new.get("spec") == old.get("spec"):
-            return list(stored_version_problems(new))
+            return list(status_problems(new))
         return update_problems(new, old)
 
     def holds_back(self, obj: Object) -> bool:

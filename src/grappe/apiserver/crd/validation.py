@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from grappe.api import Object
 from grappe.api.causes import forbidden, invalid, not_supported, required
 from grappe.api.errors import Cause
 from grappe.api.names import dns_1035_label_problems, dns_subdomain_problems
-from grappe.api.schema import crd_schema_problems, mentions_rules
 from grappe.api.validation.webhooks import client_config
-from grappe.apiserver.crd.json_path import JsonPathError, json_path
 from grappe.apiserver.crd.status import is_protected
+from grappe.apiserver.crd.version_validation import (
+    Parts,
+    column_problems,
+    has_status,
+    parts_of,
+    scale_problems,
+    schema_of,
+    schema_problems,
+    selectable_problems,
+    shown_versions,
+    warning_problems,
+)
 
 _SCOPES = ("Cluster", "Namespaced")
-_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
-_SIMPLE_PATH = re.compile(r"(?:\.[A-Za-z_][A-Za-z0-9_]*|\['[^']+'\])+")
-# Forms of JSONPath that are valid although columns with them stay empty here.
-_BEYOND = re.compile(r"\.\.|\[[^\]]*[:,][^\]]*\]")
 _APPROVAL = "api-approved.kubernetes.io"
 
 
 def definition_problems(obj: Object) -> list[Cause]:
     """Everything wrong with a new definition (defaults applied)."""
+    return [*_name(obj, obj.get("spec") or {}), *_problems(obj), *_approval(obj, None)]
+
+
+def _problems(obj: Object) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
-    return [
-        *_name(obj, spec),
-        *_approval(obj, spec),
-        *_group_and_scope(spec),
-        *_versions(spec),
-        *_names(spec.get("names") or {}),
-        *_conversion(spec.get("conversion") or {}),
-    ]
+    names, versions = spec.get("names") or {}, spec.get("versions") or []
+    common, rest = parts_of(versions)
+    yield from _group_and_scope(spec)
+    yield from _versions(spec, rest)
+    for field in ("plural", "singular", "kind", "listKind"):
+        if not names.get(field):
+            yield required(f"spec.names.{field}")
+    yield from _names(names, "spec.names")
+    yield from _common(common, versions)
+    yield from _conversion(spec.get("conversion") or {})
+    yield from status_problems(obj)
+    if spec.get("preserveUnknownFields"):
+        yield invalid(
+            "spec.preserveUnknownFields",
+            True,
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+            "spec.versions[*].schema instead",
+        )
 
 
 def update_problems(new: Object, old: Object) -> list[Cause]:
     """Everything wrong with an updated definition."""
-    found = definition_problems(new)
+    found = [*_problems(new), *_approval(new, old)]
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     names, had = spec.get("names") or {}, before.get("names") or {}
     fixed = [
@@ -54,17 +72,13 @@ def update_problems(new: Object, old: Object) -> list[Cause]:
             ("spec.names.kind", names.get("kind"), had.get("kind")),
         ]
     found += [invalid(field, now, "field is immutable") for field, now, was in fixed if now != was]
-    return [*found, *stored_version_problems(new)]
+    return found
 
 
-def stored_version_problems(obj: Object) -> Iterator[Cause]:
-    """A version that objects are stored in cannot be taken away."""
-    versions = {v.get("name") for v in (obj.get("spec") or {}).get("versions") or ()}
-    stored = (obj.get("status") or {}).get("storedVersions") or ()
-    for index, version in enumerate(stored):
-        if version not in versions:
-            where = f"status.storedVersions[{index}]"
-            yield invalid(where, version, "must appear in spec.versions")
+def status_problems(obj: Object) -> Iterator[Cause]:
+    """What is wrong with what is served and stored."""
+    yield from _names((obj.get("status") or {}).get("acceptedNames") or {}, "status.acceptedNames")
+    yield from _stored_versions(obj)
 
 
 def _name(obj: Object, spec: Object) -> Iterator[Cause]:
@@ -74,11 +88,14 @@ def _name(obj: Object, spec: Object) -> Iterator[Cause]:
         yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
 
 
-def _approval(obj: Object, spec: Object) -> Iterator[Cause]:
-    if not is_protected(spec.get("group") or ""):
+def _approval(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Nobody is asked again for what was stored before."""
+    if not is_protected((obj.get("spec") or {}).get("group") or ""):
         return
     where = f"metadata.annotations[{_APPROVAL}]"
-    approval = (obj["metadata"].get("annotations") or {}).get(_APPROVAL)
+    approval = _approved(obj)
+    if old is not None and approval == _approved(old):
+        return
     if not approval:
         yield required(
             where,
@@ -93,6 +110,11 @@ def _approval(obj: Object, spec: Object) -> Iterator[Cause]:
             'a reason starting with "unapproved", see '
             "https://github.com/kubernetes/enhancements/pull/1111",
         )
+
+
+def _approved(obj: Object) -> str | None:
+    found: str | None = (obj["metadata"].get("annotations") or {}).get(_APPROVAL)
+    return found
 
 
 def _group_and_scope(spec: Object) -> Iterator[Cause]:
@@ -110,21 +132,12 @@ def _group_and_scope(spec: Object) -> Iterator[Cause]:
         yield required("spec.scope")
     elif scope not in _SCOPES:
         yield not_supported("spec.scope", scope, _SCOPES)
-    if spec.get("preserveUnknownFields"):
-        yield invalid(
-            "spec.preserveUnknownFields",
-            True,
-            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
-            "spec.versions[*].schema instead",
-        )
 
 
-def _names(names: Object) -> Iterator[Cause]:
+def _names(names: Object, at: str) -> Iterator[Cause]:
     for field in ("plural", "singular", "kind", "listKind"):
-        name, where = names.get(field) or "", f"spec.names.{field}"
+        name, where = names.get(field) or "", f"{at}.{field}"
         if not name:
-            if field in ("plural", "kind"):
-                yield required(where)
             continue
         mixed = field in ("kind", "listKind")
         problems = dns_1035_label_problems(name.lower() if mixed else name)
@@ -134,129 +147,102 @@ def _names(names: Object) -> Iterator[Cause]:
                 told = f"may have mixed case, but should otherwise match: {told}"
             yield invalid(where, name, told)
     if names.get("kind") and names.get("kind") == names.get("listKind"):
-        yield invalid(
-            "spec.names.listKind", names["listKind"], "kind and listKind may not be the same"
-        )
+        yield invalid(f"{at}.listKind", names["listKind"], "kind and listKind may not be the same")
     for field in ("shortNames", "categories"):
         for index, name in enumerate(names.get(field) or ()):
             problems = dns_1035_label_problems(name)
             if problems:
-                yield invalid(f"spec.names.{field}[{index}]", name, ",".join(problems))
+                yield invalid(f"{at}.{field}[{index}]", name, ",".join(problems))
 
 
-def _versions(spec: Object) -> Iterator[Cause]:
+def _versions(spec: Object, rest: Sequence[Parts]) -> Iterator[Cause]:
     versions = spec.get("versions") or []
-    names = [version.get("name") or "" for version in versions]
     for index, version in enumerate(versions):
-        where = f"spec.versions[{index}]"
-        problems = dns_1035_label_problems(names[index])
+        if schema_of(version) is None:
+            yield required(f"spec.versions[{index}].schema.openAPIV3Schema")
+    for index, version in enumerate(versions):
+        where, own = f"spec.versions[{index}]", rest[index]
+        problems = dns_1035_label_problems(version.get("name") or "")
         if problems:
-            yield invalid(f"{where}.name", names[index], ",".join(problems))
-        yield from _version(version, where)
+            yield invalid(f"{where}.name", version.get("name") or "", ",".join(problems))
+        yield from warning_problems(version, where)
+        yield from _parts(own, f"{where}.schema", where, version)
+    names = [version.get("name") or "" for version in versions]
+    shown = f"Invalid value: {shown_versions(versions, rest)}"
     if len(set(names)) != len(names):
-        yield invalid("spec.versions", versions, "must contain unique version names")
+        told = f"{shown}: must contain unique version names"
+        yield Cause("spec.versions", "FieldValueInvalid", told)
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield invalid(
-            "spec.versions", versions, "must have exactly one version marked as storage version"
-        )
+        told = f"{shown}: must have exactly one version marked as storage version"
+        yield Cause("spec.versions", "FieldValueInvalid", told)
+    if versions and names[0]:
+        problems = dns_1035_label_problems(names[0])
+        if problems:
+            yield invalid("spec.version", names[0], ",".join(problems))
 
 
-def _version(version: Object, where: str) -> Iterator[Cause]:
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
-    if schema is None:
-        yield required(f"{where}.schema.openAPIV3Schema", "schemas are required")
-    else:
-        yield from _schema(schema, f"{where}.schema.openAPIV3Schema")
-    warning = version.get("deprecationWarning")
-    if warning is not None and not version.get("deprecated"):
-        yield invalid(
-            f"{where}.deprecationWarning", warning, "can only be set for deprecated versions"
-        )
-    scale = (version.get("subresources") or {}).get("scale")
-    if scale is not None:
-        yield from _scale(scale, f"{where}.subresources.scale")
-    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        yield from _column(column, f"{where}.additionalPrinterColumns[{index}]")
-    selectable = version.get("selectableFields") or ()
-    for index, field in enumerate(selectable):
-        path, place = field.get("jsonPath") or "", f"{where}.selectableFields[{index}].jsonPath"
-        if not path:
-            yield required(place)
-        elif not _SIMPLE_PATH.fullmatch(path) or path.startswith(".metadata"):
-            yield invalid(place, path, "is an invalid path: must be a simple path to a field")
-    if len(selectable) > 8:
-        yield Cause(
-            f"{where}.selectableFields",
-            "FieldValueTooMany",
-            f"Too many: {len(selectable)}: must have at most 8 items",
-        )
+def _parts(parts: Parts, schema: str, at: str, version: Object) -> Iterator[Cause]:
+    """What one version says, or all of them do."""
+    status = has_status(version.get("subresources"))
+    yield from schema_problems(parts.schema, schema, status=status)
+    yield from scale_problems(parts.subresources, f"{at}.subresources")
+    yield from column_problems(parts.columns, f"{at}.additionalPrinterColumns")
+    selectable = f"{at}.selectableFields"
+    yield from selectable_problems(parts.selectable, schema_of(version), selectable)
 
 
-def _schema(schema: Object, where: str) -> list[Cause]:
-    found = crd_schema_problems(schema, where)
-    if found or not mentions_rules(schema):
-        return found
-    from grappe.api.cel.rule_problems import rule_problems  # loads the CEL library
-
-    return rule_problems(schema, where)
-
-
-def _scale(scale: Object, where: str) -> Iterator[Cause]:
-    for field, roots, told in (
-        ("specReplicasPath", (".spec.",), "should be a json path under .spec"),
-        ("statusReplicasPath", (".status.",), "should be a json path under .status"),
-        (
-            "labelSelectorPath",
-            (".spec.", ".status."),
-            "should be a json path under either .status or .spec",
-        ),
-    ):
-        path = scale.get(field) or ""
-        if not path:
-            if field != "labelSelectorPath":
-                yield required(f"{where}.{field}")
-        elif not _SIMPLE_PATH.fullmatch(path) or not path.startswith(roots):
-            yield invalid(f"{where}.{field}", path, told)
-
-
-def _column(column: Object, where: str) -> Iterator[Cause]:
-    if not column.get("name"):
-        yield required(f"{where}.name")
-    kind = column.get("type") or ""
-    if not kind:
-        yield required(f"{where}.type", f"must be one of {','.join(_COLUMN_TYPES)}")
-    elif kind not in _COLUMN_TYPES:
-        yield invalid(f"{where}.type", kind, f"must be one of {','.join(_COLUMN_TYPES)}")
-    path: Any = column.get("jsonPath")
-    if not path:
-        yield required(f"{where}.jsonPath", "JSONPath is required")
+def _common(common: Parts, versions: Sequence[Object]) -> Iterator[Cause]:
+    if not versions:
         return
-    try:
-        json_path(path)
-    except JsonPathError as error:
-        if not _BEYOND.search(path):
-            yield invalid(f"{where}.jsonPath", path, str(error))
+    status = any(has_status(version.get("subresources")) for version in versions)
+    about = {**versions[0], "subresources": {"status": {}} if status else {}}
+    yield from _parts(common, "spec.validation", "spec", about)
+
+
+def _stored_versions(obj: Object) -> Iterator[Cause]:
+    """A version that objects are stored in cannot be taken away."""
+    stored = (obj.get("status") or {}).get("storedVersions") or []
+    if not stored:
+        yield invalid("status.storedVersions", stored, "must have at least one stored version")
+        return
+    versions = (obj.get("spec") or {}).get("versions") or ()
+    names = {version.get("name") for version in versions}
+    for version in versions:
+        if version.get("storage") and version.get("name") not in stored:
+            told = f"must have the storage version {version.get('name')}"
+            yield invalid("status.storedVersions", stored, told)
+    for index, name in enumerate(stored):
+        if name not in names:
+            told = (
+                f"missing from spec.versions; {name} was previously a storage version, and must "
+                f"remain in spec.versions until a storage migration ensures no data remains "
+                f"persisted in {name} and removes {name} from status.storedVersions"
+            )
+            yield invalid(f"status.storedVersions[{index}]", name, told)
 
 
 def _conversion(conversion: Object) -> Iterator[Cause]:
-    strategy = conversion.get("strategy") or "None"
-    webhook = conversion.get("webhook")
-    if strategy not in ("None", "Webhook"):
+    strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook") or {}
+    if not strategy:
+        yield required("spec.conversion.strategy")
+    elif strategy not in ("None", "Webhook"):
         yield not_supported("spec.conversion.strategy", strategy, ("None", "Webhook"))
-    elif strategy == "Webhook":
-        yield from _conversion_webhook(webhook or {}, "spec.conversion.webhook")
-    elif webhook is not None:
-        yield forbidden(
-            "spec.conversion.webhook", "should not be set when strategy is not set to Webhook"
-        )
+    if strategy == "Webhook":
+        yield from _conversion_webhook(webhook, "spec.conversion")
+        return
+    told = "should not be set when strategy is not set to Webhook"
+    if webhook.get("clientConfig") is not None:
+        yield forbidden("spec.conversion.webhookClientConfig", told)
+    if webhook.get("conversionReviewVersions"):
+        yield forbidden("spec.conversion.conversionReviewVersions", told)
 
 
 def _conversion_webhook(webhook: Object, at: str) -> Iterator[Cause]:
     config = webhook.get("clientConfig")
-    if not config:
-        yield required(f"{at}.clientConfig", "required when strategy is set to Webhook")
+    if config is None:
+        yield required(f"{at}.webhookClientConfig", "required when strategy is set to Webhook")
     else:
-        yield from client_config(config, f"{at}.clientConfig")
+        yield from client_config(config, f"{at}.webhookClientConfig")
     versions = webhook.get("conversionReviewVersions") or []
     where = f"{at}.conversionReviewVersions"
     if not versions:
@@ -265,6 +251,7 @@ def _conversion_webhook(webhook: Object, at: str) -> Iterator[Cause]:
     for index, version in enumerate(versions):
         if version in versions[:index]:
             yield invalid(f"{where}[{index}]", version, "duplicate version")
+            continue
         for problem in dns_1035_label_problems(version):
             yield invalid(f"{where}[{index}]", version, problem)
     if not any(version in ("v1", "v1beta1") for version in versions):

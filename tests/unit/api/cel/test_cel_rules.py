@@ -35,9 +35,7 @@ def test_a_rule_that_is_false_is_told_at_its_place() -> None:
         schema(properties=REPLICAS, **rules({"rule": "self.min <= self.max", "message": "swap"}))
     )
     assert told(custom, {"spec": {"min": 1, "max": 2}}) == []
-    assert told(custom, {"spec": {"min": 3, "max": 2}}) == [
-        ("spec", 'Invalid value: "object": swap')
-    ]
+    assert told(custom, {"spec": {"min": 3, "max": 2}}) == [("spec", "Invalid value: swap")]
     assert told(custom, {"spec": {"min": 3}}) == [
         ("spec", 'Invalid value: "object": no such key: max evaluating rule: swap')
     ]
@@ -47,7 +45,7 @@ def test_rules_at_the_root_reach_the_name() -> None:
     custom = crd_schema({"type": "object", **rules({"rule": "self.metadata.name == 'one'"})})
     assert told(custom, {"metadata": {"name": "one"}}) == []
     assert told(custom, {"metadata": {"name": "two"}}) == [
-        ("<nil>", "Invalid value: \"object\": failed rule: self.metadata.name == 'one'")
+        ("<nil>", "Invalid value: failed rule: self.metadata.name == 'one'")
     ]
 
 
@@ -75,7 +73,7 @@ def test_transition_rules_wait_for_something_to_compare_with() -> None:
     assert told(custom, {"spec": {"name": "a"}}) == []
     assert told(custom, {"spec": {"name": "a"}}, {"spec": {}}) == []
     assert told(custom, {"spec": {"name": "b"}}, {"spec": {"name": "a"}}) == [
-        ("spec.name", 'Invalid value: "string": failed rule: self == oldSelf')
+        ("spec.name", 'Invalid value: "b": failed rule: self == oldSelf')
     ]
 
 
@@ -124,7 +122,7 @@ def test_entries_of_list_maps_are_compared_by_their_keys() -> None:
     old = {"spec": {"ports": [{"name": "a", "port": 5}, {"name": "b", "port": 1}]}}
     assert told(custom, {"spec": {"ports": [{"name": "b", "port": 2}]}}, old) == []
     assert told(custom, {"spec": {"ports": [{"name": "a", "port": 2}]}}, old) == [
-        ("spec.ports[0].port", 'Invalid value: "integer": failed rule: self >= oldSelf')
+        ("spec.ports[0].port", "Invalid value: 2: failed rule: self >= oldSelf")
     ]
 
 
@@ -161,9 +159,8 @@ def test_a_rule_that_does_not_compile_is_told_with_the_rule() -> None:
     assert (field, reason) == ("s.properties[spec].x-kubernetes-validations[0].rule",
                                "FieldValueInvalid")  # fmt: skip
     assert message == (
-        'Invalid value: apiextensions.ValidationRule{Rule:"self.nope", Message:"", '
-        "MessageExpression:\"\", Reason:(*apiextensions.FieldValueErrorReason)(nil), "
-        'FieldPath:"", OptionalOldSelf:(*bool)(nil)}: compilation failed: ERROR: <input>:1:5: '
+        'Invalid value: {"Rule":"self.nope","Message":"","MessageExpression":"","Reason":null,'
+        '"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: '
         "undefined field 'nope'\n | self.nope\n | ....^"
     )  # fmt: skip
 
@@ -176,9 +173,8 @@ def test_a_rule_that_does_not_compile_is_told_with_the_rule() -> None:
         ({"rule": "true", "messageExpression": "1"}, "messageExpression",
          "messageExpression must evaluate to a string"),
         ({"rule": "true", "reason": "Nope"}, "reason", "Unsupported value"),
-        ({"rule": "true", "fieldPath": ".nope"}, "fieldPath",
-         "fieldPath must be a valid path: does not refer to a valid field"),
-        ({"rule": "true", "message": "a\nb"}, "message", "message must not contain line breaks"),
+        ({"rule": "true", "fieldPath": ".nope"}, "fieldPath", ": must be a valid path"),
+        ({"rule": "true", "message": "a\nb"}, "message", ": must not contain line breaks"),
         ({"rule": "true\n&& true"}, "message",
          "message must be specified if rule contains line breaks"),
     ],

@@ -146,7 +146,7 @@ IN_KEYS = "this property is in x-kubernetes-list-map-keys, so it"
         ),
         (
             {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "object"}},
-            [(".items.x-kubernetes-map-type", f'Invalid value: "null": {IN_A_SET}')],
+            [(".items.x-kubernetes-map-type", f'Invalid value: null: {IN_A_SET}')],
         ),
         (
             {

@@ -364,3 +364,19 @@ async def test_impersonating_groups_of_nobody_is_refused(access: Access) -> None
             asking(certificate=("root", ("system:masters",)), **{"impersonate-group": "x"})
         )
     assert error.value.code == 400
+
+
+async def test_a_lasting_token_tells_of_its_use_once_a_day(
+    access: Access, account: str, objects: Objects, clock: ManualClock
+) -> None:
+    token = access.tokens.issue_lasting("dev", "ci", account, "kept")
+    held = {"token": base64.b64encode(token.encode()).decode()}
+    await objects.put("v1", "Secret", "kept", "dev", data=held)
+    used: list[str] = []
+    access.tokens.used = used.append
+    for _ in range(3):
+        assert access.authenticate(asking(token)).name == "system:serviceaccount:dev:ci"
+    assert used == ["dev/kept"]
+    clock.advance(86_400)
+    assert access.authenticate(asking(token)).name == "system:serviceaccount:dev:ci"
+    assert used == ["dev/kept"] * 2

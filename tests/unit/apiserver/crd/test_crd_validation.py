@@ -20,6 +20,7 @@ WIDGETS: Object = {
             {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": SCHEMA}}
         ],
     },
+    "status": {"storedVersions": ["v1"]},
 }
 
 
@@ -78,7 +79,7 @@ def test_a_good_definition_has_no_problems_and_gets_its_defaults() -> None:
         ),
         (
             {"spec__versions__0__schema": None},
-            "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
+            "spec.versions[0].schema.openAPIV3Schema: Required value",
         ),
         (
             {"spec__versions__0__name": "V_1"},
@@ -106,7 +107,7 @@ def test_a_good_definition_has_no_problems_and_gets_its_defaults() -> None:
         ),
         (
             {"spec__versions__0__subresources": {"scale": {"specReplicasPath": ".spec.n"}}},
-            "spec.versions[0].subresources.scale.statusReplicasPath: Required value",
+            "spec.subresources.scale.statusReplicasPath: Required value",
         ),
         (
             {
@@ -118,15 +119,15 @@ def test_a_good_definition_has_no_problems_and_gets_its_defaults() -> None:
         ),
         (
             {"spec__versions__0__additionalPrinterColumns": [{"name": "A", "type": "string"}]},
-            "additionalPrinterColumns[0].jsonPath: Required value: JSONPath is required",
+            "spec.additionalPrinterColumns[0].JSONPath: Required value",
         ),
         (
             {
                 "spec__versions__0__additionalPrinterColumns": [
-                    {"name": "A", "type": "string", "jsonPath": ".a["}
+                    {"name": "A", "type": "string", "jsonPath": "a"}
                 ]
             },
-            "unrecognized JSON path",
+            "must be a simple json path starting with .",
         ),
         (
             {"spec__conversion": {"strategy": "Magic"}},
@@ -134,7 +135,7 @@ def test_a_good_definition_has_no_problems_and_gets_its_defaults() -> None:
         ),
         (
             {"spec__conversion": {"strategy": "Webhook"}},
-            "spec.conversion.webhook.clientConfig: Required value",
+            "spec.conversion.webhookClientConfig: Required value",
         ),
         ({"spec__group": "example"}, "should be a domain with at least one dot"),
     ],
@@ -175,5 +176,7 @@ def test_a_stored_version_cannot_be_taken_away() -> None:
     (cause,) = update_problems(deepcopy(old), old)
     assert (cause.field, cause.message) == (
         "status.storedVersions[0]",
-        'Invalid value: "v1beta1": must appear in spec.versions',
+        'Invalid value: "v1beta1": missing from spec.versions; v1beta1 was previously a storage '
+        "version, and must remain in spec.versions until a storage migration ensures no data "
+        "remains persisted in v1beta1 and removes v1beta1 from status.storedVersions",
     )

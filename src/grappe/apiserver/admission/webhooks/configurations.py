@@ -12,10 +12,11 @@ from grappe.api.errors import ApiError
 from grappe.api.resources import Resource
 from grappe.api.selectors import LabelSelector, label_selector_from_object
 from grappe.apiserver.admission.webhooks.rules import Rule, any_matches, exempt
+from grappe.apiserver.followed import Followed
 from grappe.apiserver.outbound.webhook import ClientConfig
 from grappe.apiserver.records import body_of
 from grappe.apiserver.registry.interface import AdmissionRequest, ServedResource
-from grappe.store.interface import Event, Record, Store, Subscription
+from grappe.store.interface import Record, Store
 
 log = logging.getLogger("grappe.apiserver.admission")
 
@@ -79,34 +80,20 @@ class Configurations:
         compile_conditions: CompileConditions,
         changed: Callable[[], None],
     ) -> None:
-        self._store = store
-        self._resource = resource
+        self._followed = Followed(store, resource.bucket, self._read, self._forget)
         self._versions = versions
         self._compile = compile_conditions
         self._changed = changed
-        self._by_name: dict[str, tuple[Webhook, ...]] = {}
         self._matches: dict[tuple[str, ServedResource, str], tuple[Match, ...]] = {}
-        self._subscription: Subscription | None = None
 
     def start(self) -> None:
         """Read what is registered and follow what changes."""
-        bucket = self._resource.bucket
-        revision = self._store.revision
-        self._by_name = {r.key: self._read(r) for r in self._store.list(bucket)}
-        self._subscription = self._store.watch(bucket, revision, self._apply)
-        self._matches.clear()
-        self._changed()
+        self._followed.start()
 
     def stop(self) -> None:
-        if self._subscription is not None:
-            self._subscription.cancel()
+        self._followed.stop()
 
-    def _apply(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.type == "DELETED":
-                self._by_name.pop(event.record.key, None)
-            else:
-                self._by_name[event.record.key] = self._read(event.record)
+    def _forget(self, _: object) -> None:
         self._matches.clear()
         self._changed()
 
@@ -149,12 +136,12 @@ class Configurations:
     # -- which of them a request meets -----------------------------------------------------------
     def concern(self, operation: str, bucket: str, subresource: str) -> bool:
         """Whether any webhook may have to be asked about requests of this kind."""
-        if not self._by_name or exempt(operation, bucket, subresource):
+        if not self._followed.by_key or exempt(operation, bucket, subresource):
             return False
         plural = bucket.rpartition("/")[2]
         return any(
             rule.names(operation, plural, subresource)
-            for webhooks in self._by_name.values()
+            for webhooks in self._followed.by_key.values()
             for webhook in webhooks
             for rule in webhook.rules
         )
@@ -170,8 +157,8 @@ class Configurations:
         return found
 
     def _find(self, operation: str, served: ServedResource, subresource: str) -> Iterable[Match]:
-        for name in sorted(self._by_name):
-            for webhook in self._by_name[name]:
+        for name in sorted(self._followed.by_key):
+            for webhook in self._followed.by_key[name]:
                 if any_matches(webhook.rules, operation, served.resource, subresource):
                     yield Match(webhook, served)
                     continue

@@ -13,12 +13,12 @@ from grappe.api import Object
 from grappe.api.causes import quote
 from grappe.api.errors import ApiError
 from grappe.api.resources import Resource
+from grappe.apiserver.admission.review_fields import review_fields
 from grappe.apiserver.admission.webhooks.shown import Shown
 from grappe.apiserver.registry.interface import AdmissionRequest
 
 GROUP = "admission.k8s.io"
 SPOKEN = ("v1", "v1beta1")
-_OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 
 
 class InvalidAnswerError(ValueError):
@@ -46,63 +46,12 @@ def question(version: str, request: Object) -> Object:
 
 def review_request(uid: str, request: AdmissionRequest, resource: Resource, shown: Shown) -> Object:
     """The `request` of an AdmissionReview, about `shown` as an object of `resource`."""
-    subresource = request.info.subresource
-    asked = request.served.resource
-    found: Object = {
+    return {
         "uid": uid,
-        "kind": shown.kind,
-        "resource": _resource(resource),
-        "requestKind": shown.request_kind,
-        "requestResource": _resource(asked),
-        "operation": request.operation,
-        "userInfo": _user_info(request),
         "object": shown.obj,
         "oldObject": shown.old,
-        "dryRun": request.dry_run,
-        "options": _options(request),
+        **review_fields(request, resource, shown.kind, shown.request_kind),
     }
-    if subresource:
-        found["subResource"] = found["requestSubResource"] = subresource
-    if request.name:
-        found["name"] = request.name
-    if request.namespace:
-        found["namespace"] = request.namespace
-    return found
-
-
-def _resource(resource: Resource) -> Object:
-    return {
-        "group": resource.group,
-        "version": resource.version,
-        "resource": resource.plural,
-    }
-
-
-def _user_info(request: AdmissionRequest) -> Object:
-    user = request.user
-    found: Object = {"username": user.name, "groups": list(user.groups)}
-    if user.uid:
-        found["uid"] = user.uid
-    if user.extra:
-        found["extra"] = {name: list(values) for name, values in user.extra.items()}
-    return found
-
-
-def _options(request: AdmissionRequest) -> Object | None:
-    kind = _OPTIONS.get(request.operation)
-    if kind is None:
-        return None
-    query = request.info.query
-    found: Object = {
-        name: value for name, value in request.options.items() if name not in ("kind", "apiVersion")
-    }
-    if request.dry_run:
-        found["dryRun"] = ["All"]
-    if request.operation != "DELETE":
-        for name in ("fieldManager", "fieldValidation"):
-            if query.get(name):
-                found[name] = query[name]
-    return {"kind": kind, "apiVersion": "meta.k8s.io/v1", **found}
 
 
 def read_answer(answer: Any, version: str, uid: str, *, mutating: bool) -> Verdict:
