@@ -56,8 +56,8 @@ def start(
         Figure(
             "API ready, new cluster",
             _ready(first),
-            target=f"< {allowed:.1f} s",
-            met=first.ready_seconds < allowed,
+            target=f"< {allowed:.1f} s of CPU",
+            met=first.ready_cpu_seconds < allowed,
         ),
         Figure("API ready, again", _ready(server)),
         Figure("server idle, resident", f"{server.memory() / 2**20:.0f} MiB"),

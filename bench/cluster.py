@@ -43,7 +43,7 @@ class ServerProcess:
 
     def _wait_until_ready(self) -> None:
         context = ssl._create_unverified_context()
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 break

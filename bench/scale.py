@@ -45,8 +45,8 @@ def measure(directory: Path, slowness: float | None = None) -> list[Figure]:
         Figure(
             f"API ready, {OBJECTS:,} ConfigMaps",
             f"{server.ready_seconds:.2f} s, {server.ready_cpu_seconds:.2f} s of CPU",
-            target=f"< {allowed:.1f} s",
-            met=server.ready_seconds < allowed,
+            target=f"< {allowed:.1f} s of CPU",
+            met=server.ready_cpu_seconds < allowed,
         ),
         Figure(
             f"server with {OBJECTS:,} ConfigMaps, resident",

@@ -19,7 +19,8 @@ OF_CREATE = {
 """Shares of the rate of creates."""
 
 START_SECONDS = 1.0
-"""A new cluster's server, until it is ready."""
+"""A new cluster's server, until it is ready: of its own processor time, since a start is little
+else, and others' work does not count in it."""
 OBJECTS = 100_000
 START_WITH_OBJECTS_SECONDS = 1.0
 RESIDENT_WITH_OBJECTS = 250 * 2**20

@@ -33,16 +33,16 @@ def watch(
     label = load.unique()  # or they would hear first of what others were told
     command = [
         *(sys.executable, "-m", "bench.watchers", str(server.config.port)),
-        *(str(secret), label, str(watchers), str(sampled), str(seconds + 2)),
+        *(str(secret), label, str(watchers), str(sampled)),
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     if process.stdout.readline() != b"watching\n":
         raise RuntimeError("the watchers did not begin")
     cpu = load.cpu_seconds(server.pid)
     created = asyncio.run(_create_stamped(server, label, seconds, per_second))
+    found = json.loads(process.communicate(f"{created}\n".encode())[0])
     spent = load.cpu_seconds(server.pid) - cpu
-    found = json.loads(process.communicate()[0])
     expected = created * len(range(0, watchers, sampled))
     if found["events"] != expected or found["silent"]:
         raise RuntimeError(f"{found} arrived, of {expected} events")

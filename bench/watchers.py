@@ -1,11 +1,12 @@
 """Many watches on one resource, in a process of its own.
 
-    python -m bench.watchers PORT TOKEN_FILE LABEL COUNT SAMPLED SECONDS
+    python -m bench.watchers PORT TOKEN_FILE LABEL COUNT SAMPLED
 
-Prints `watching` once every watch has its head, and after SECONDS one JSON line: events that
-arrived, and percentiles of the time from the stamp in each object to its arrival. Only one watcher
-in SAMPLED is looked into. What the others get is taken off their sockets still encrypted, or this
-process, not the server, would be what is measured; `silent` counts those that got nothing.
+Prints `watching` once every watch has its head. When a line on its standard input has said how many
+objects were created, and all have arrived, it prints one JSON line: events, and percentiles of the
+time from the stamp in each object to its arrival. Only one watcher in SAMPLED is looked into. What
+the others get is taken off their sockets still encrypted, or this process, not the server, would be
+what is measured; `silent` counts those that got nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import uvloop
 
+_PATIENCE = 60.0
+"""Seconds for the last events to arrive."""
 _STAMP = re.compile(rb'"stamp":"([\d.]+)"')
 
 
@@ -67,9 +70,7 @@ def _require_ok(head: bytes) -> None:
         raise RuntimeError(f"the watch was refused: {head[:300]!r}")
 
 
-async def _watch(
-    port: int, token: str, label: str, count: int, sampled: int, seconds: float
-) -> None:
+async def _watch(port: int, token: str, label: str, count: int, sampled: int) -> None:
     context = ssl._create_unverified_context()
     request = (
         f"GET /api/v1/namespaces/default/configmaps?watch=1&labelSelector=app%3D{label}"
@@ -88,7 +89,13 @@ async def _watch(
         )
         await begun.get()
     print("watching", flush=True)
-    await asyncio.sleep(seconds)
+    created = int(await loop.run_in_executor(None, sys.stdin.readline))
+    expected = created * len(range(0, count, sampled))
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if len(latencies) >= expected and all(drain.bytes for drain in drains):
+            break
+        await asyncio.sleep(0.02)
     latencies.sort()
     last = len(latencies) - 1
     figures = {
@@ -108,6 +115,5 @@ if __name__ == "__main__":
             sys.argv[3],
             int(sys.argv[4]),
             int(sys.argv[5]),
-            float(sys.argv[6]),
         )
     )

@@ -164,6 +164,8 @@ class Informer:
             token, revision = page.continue_token, page.resource_version
             if not token:
                 break
+            # Within the server's process a page comes without waiting, and so would all others.
+            await asyncio.sleep(0)
         for key in [*self._objects]:
             if key not in found:
                 self._remove(key, self._objects[key])

@@ -233,3 +233,18 @@ async def test_a_long_list_lets_others_have_their_turn(monkeypatch):
     await asyncio.gather(task, return_exceptions=True)
     assert len(seen) == 50
     assert len(set(seen)) > 40
+
+
+async def test_others_have_their_turn_between_pages_that_come_at_once():
+    pages = [page(obj(f"o{n}", n + 1), revision=60, token=f"t{n}") for n in range(20)]
+    transport = ScriptedTransport([*pages, page(obj("last", 50), revision=60)], [[...]])
+    informer = Informer(RestClient(transport), CONFIG_MAPS)
+    task = asyncio.create_task(informer.run())
+    asked: set[int] = set()
+    while not informer.synced.is_set():
+        asked.add(len(transport.asked))
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(informer.list()) == 21
+    assert asked >= {*range(1, 20)}

@@ -66,9 +66,14 @@ def decode(entries: Any) -> dict[ManagerKey, Ownership] | None:
 
 
 def _well_formed(fields: Any) -> bool:
-    return isinstance(fields, dict) and all(
-        (key == "." or key[1:2] == ":") and _well_formed(inner) for key, inner in fields.items()
-    )
+    if not isinstance(fields, dict):
+        return False
+    for key, inner in fields.items():
+        if key != "." and key[1:2] != ":":
+            return False
+        if inner != {} and not _well_formed(inner):
+            return False
+    return True
 
 
 def is_reset(entries: Any) -> bool:

@@ -60,7 +60,8 @@ def apply(
 
     merged: Object = merge(root, _unmanaged(before), configuration, "", _subject(applied))
     wanted = applied_fields(root)(configuration)
-    if last is not None:
+    # Whoever applies the same fields again, which is what most do, lets go of none.
+    if last is not None and difference(last.fields, wanted) is not None:
         owned = union(wanted, all_fields(managed.values()))
         merged = prune(root, merged, last.fields, owned)
     written, removed = compare(root, before, merged)
