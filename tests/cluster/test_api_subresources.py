@@ -235,6 +235,8 @@ async def test_a_scale_has_a_table_and_metadata(cluster: TestCluster) -> None:
     assert "spec" not in alone
     patched = await ask(cluster, "PATCH", path, {"spec": {"replicas": 5}}, MERGE | _accept("Table"))
     assert patched.body["rows"][0]["cells"][:2] == ["a", 5]
+    nothing = await ask(cluster, "PATCH", path, {"spec": {"replicas": 0}}, MERGE)
+    assert (nothing.body["spec"], nothing.body["status"]["replicas"]) == ({}, 0)
     refused = await ask(cluster, "GET", path, None, _accept("PartialObjectMetadataList"))
     assert (refused.status, refused.message) == (
         406,
