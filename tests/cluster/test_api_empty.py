@@ -120,3 +120,40 @@ async def test_who_applies_a_zero_owns_it(cluster: TestCluster) -> None:
     theirs = {**mine, "spec": {"minReadySeconds": 5}}
     refused = await ask(cluster, "PATCH", path, theirs, APPLY, fieldManager="theirs")
     assert refused.status == 409
+
+
+async def test_counts_that_are_always_told_are_told_from_the_start(cluster: TestCluster) -> None:
+    apps, template = "/apis/apps/v1/namespaces/default", deployment("a")["spec"]
+    spec = {"selector": template["selector"], "template": template["template"]}
+    budget = {"maxUnavailable": 1, "selector": template["selector"]}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}
+    counts = {
+        f"{apps}/daemonsets": (
+            spec,
+            {
+                "currentNumberScheduled": 0,
+                "numberMisscheduled": 0,
+                "desiredNumberScheduled": 0,
+                "numberReady": 0,
+            },
+        ),
+        f"{apps}/replicasets": (spec, {"replicas": 0}),
+        f"{apps}/statefulsets": (spec, {"replicas": 0, "availableReplicas": 0}),
+        f"{apps}/deployments": (spec, {}),
+        "/apis/policy/v1/namespaces/default/poddisruptionbudgets": (
+            budget,
+            {
+                "disruptionsAllowed": 0,
+                "currentHealthy": 0,
+                "desiredHealthy": 0,
+                "expectedPods": 0,
+            },
+        ),
+        "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers": (
+            {"scaleTargetRef": target, "maxReplicas": 2},
+            {"currentReplicas": 0, "desiredReplicas": 0},
+        ),
+    }
+    for path, (spec_, status) in counts.items():
+        made = await ask(cluster, "POST", path, {"metadata": {"name": "a"}, "spec": spec_})
+        assert (made.status, made.body["status"]) == (201, status), path

@@ -306,3 +306,34 @@ async def test_a_headless_service_stays_so_when_an_update_leaves_it_out(
     await ask(cluster, "POST", SERVICES, service("headless", clusterIP="None"))
     reply = await ask(cluster, "PUT", f"{SERVICES}/headless", service("headless"))
     assert reply.body["spec"]["clusterIPs"] == ["None"]
+
+
+async def test_a_service_that_is_no_balancer_any_more_is_nowhere_balanced(
+    cluster: TestCluster,
+) -> None:
+    made = (await ask(cluster, "POST", SERVICES, service("a", type="LoadBalancer"))).body
+    made["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    path = f"{SERVICES}/a"
+    balanced = (await ask(cluster, "PUT", f"{path}/status", made)).body
+    assert balanced["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.1"
+    balanced["spec"]["type"] = "ClusterIP"
+    plain = await ask(cluster, "PUT", path, balanced)
+    assert (plain.status, plain.body["status"]) == (200, {"loadBalancer": {}})
+    assert "nodePort" not in plain.body["spec"]["ports"][0]
+
+
+async def test_node_ports_go_with_the_type_unless_new_ones_are_asked_for(
+    cluster: TestCluster,
+) -> None:
+    ports = [{"name": n, "port": p} for n, p in (("a", 80), ("b", 81))]
+    made = (await ask(cluster, "POST", SERVICES, service("a", type="NodePort", ports=ports))).body
+    path = f"{SERVICES}/a"
+    changed = {**made, "spec": {**made["spec"], "type": "ClusterIP"}}
+    fewer = {**changed, "spec": {**changed["spec"], "ports": made["spec"]["ports"][:1]}}
+    other = {**changed, "spec": {**changed["spec"], "ports": [dict(made["spec"]["ports"][0])]}}
+    other["spec"]["ports"][0]["nodePort"] = 32111
+    refused = await ask(cluster, "PUT", path, other)
+    assert refused.status == 422
+    assert "spec.ports[0].nodePort: Forbidden: may not be used when `type`" in refused.message
+    plain = await ask(cluster, "PUT", path, fewer)
+    assert (plain.status, "nodePort" in plain.body["spec"]["ports"][0]) == (200, False)

@@ -162,6 +162,34 @@ async def test_approval_changes_only_the_verdict(cluster: TestCluster) -> None:
     assert "certificate" not in reply.body["status"]
 
 
+async def test_a_verdict_is_given_by_approval_alone(cluster: TestCluster) -> None:
+    sent = {
+        "metadata": {"name": "b"},
+        "spec": asking("x", signerName="example.com/x")[0]["spec"],
+    }
+    path = f"{REQUESTS}/b"
+    made = (await ask(cluster, "POST", REQUESTS, sent)).body
+    approved = {"type": "Approved", "status": "True", "reason": "Test"}
+    failed = {"type": "Failed", "status": "True", "reason": "Test"}
+
+    async def say(part: str, *conditions: Any) -> Any:
+        made["metadata"].pop("resourceVersion", None)
+        body = {**made, "status": {"conditions": [dict(c) for c in conditions]}}
+        return await ask(cluster, "PUT", f"{path}/{part}", body)
+
+    refused = await say("status", approved)
+    assert refused.status == 422
+    assert 'updates may not add a condition of type "Approved"' in refused.message
+    assert (await say("approval", approved)).status == 200
+    refused = await say("status", failed)
+    assert refused.status == 422
+    assert 'updates may not remove a condition of type "Approved"' in refused.message
+    told = await say("status", failed, {**approved, "reason": "Other"})
+    assert told.status == 200
+    found = [(c["type"], c["reason"]) for c in told.body["status"]["conditions"]]
+    assert found == [("Failed", "Test"), ("Approved", "Test")]
+
+
 async def test_ephemeral_containers_are_all_their_subresource_changes(
     cluster: TestCluster,
 ) -> None:
@@ -235,6 +263,8 @@ async def test_a_scale_has_a_table_and_metadata(cluster: TestCluster) -> None:
     assert "spec" not in alone
     patched = await ask(cluster, "PATCH", path, {"spec": {"replicas": 5}}, MERGE | _accept("Table"))
     assert patched.body["rows"][0]["cells"][:2] == ["a", 5]
+    nothing = await ask(cluster, "PATCH", path, {"spec": {"replicas": 0}}, MERGE)
+    assert (nothing.body["spec"], nothing.body["status"]["replicas"]) == ({}, 0)
     refused = await ask(cluster, "GET", path, None, _accept("PartialObjectMetadataList"))
     assert (refused.status, refused.message) == (
         406,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import (
@@ -181,3 +184,21 @@ async def test_forgotten_ownership_comes_back_with_the_first_apply(cluster: Test
     back = await ask(cluster, "PATCH", f"{CONFIG_MAPS}/reset", sent, apply, fieldManager="me")
     managers = {entry["manager"] for entry in back.body["metadata"]["managedFields"]}
     assert managers == {"me", "before-first-apply"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"podIP": "10.0.0.1"}, ("10.0.0.1", ["10.0.0.1"])),
+        ({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd::1"}]}, ("10.0.0.1", ["10.0.0.1", "fd::1"])),
+        ({"podIP": "10.0.0.2", "podIPs": [{"ip": "10.0.0.1"}]}, ("10.0.0.2", ["10.0.0.2"])),
+        ({}, (None, [])),
+    ],
+)
+async def test_the_addresses_of_a_pod_agree(cluster: TestCluster, said: Any, kept: Any) -> None:
+    made = (await ask(cluster, "POST", PODS, pod("a"))).body
+    made["status"] |= said
+    reply = await ask(cluster, "PUT", f"{PODS}/a/status", made)
+    assert reply.status == 200
+    status = reply.body["status"]
+    assert (status.get("podIP"), [e["ip"] for e in status.get("podIPs", [])]) == kept

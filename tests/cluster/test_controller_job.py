@@ -47,9 +47,12 @@ async def test_a_job_runs_to_completion_and_its_pods_are_let_go(cluster: TestClu
         pods = (await cluster.client.list(PODS, "default")).items
         assert len(pods) == 5
         assert not any(p["metadata"].get("finalizers") for p in pods)
-        told = await events(cluster.client, "task")
-        assert told[-1] == "Completed: Job completed"
-        assert sum(e.startswith("SuccessfulCreate") for e in told) == 5
+
+        async def told() -> list[str]:
+            found = await events(cluster.client, "task")
+            return found if found[-1] == "Completed: Job completed" else []
+
+        assert sum(e.startswith("SuccessfulCreate") for e in await until(told)) == 5
 
 
 async def test_an_indexed_job_runs_each_index_once(cluster: TestCluster) -> None:

@@ -62,6 +62,8 @@ def to_v1(obj: Object) -> Object:
             status[_CURRENT_CPU] = cpu
     if current:
         annotations[_CURRENT_METRICS] = _text([metric_to_v1(m, "current") for m in current])
+    if status:
+        status.setdefault("currentReplicas", 0)
     return _autoscaler(obj, "autoscaling/v1", spec, status, annotations)
 
 

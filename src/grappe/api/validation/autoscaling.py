@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from grappe.api import Object, names, quantity
 from grappe.api.causes import forbidden, invalid, not_supported, required
+from grappe.api.validation.conditions import conditions
 from grappe.api.validation.resources import container_resource_name
 from grappe.api.validation.rules import (
     Causes,
@@ -237,8 +238,10 @@ def disruption_budget(obj: Object) -> Causes:
 
 
 def disruption_budget_status(new: Object, old: Object) -> Causes:
+    status = new.get("status") or {}
+    yield from conditions(status.get("conditions") or (), "status.conditions")
     yield from none_negative(
-        new.get("status") or {},
+        status,
         "status",
         "disruptionsAllowed",
         "currentHealthy",

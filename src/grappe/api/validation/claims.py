@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from grappe.api import Object, names, quantity
 from grappe.api.causes import forbidden, invalid, not_supported, required
-from grappe.api.validation.resources import resource_name
+from grappe.api.validation.resources import is_native, resource_amount
 from grappe.api.validation.rules import (
     Causes,
     annotation_map,
@@ -149,16 +149,16 @@ def update(new: Object, old: Object) -> Causes:
         kept["storageClassName"] = None
     if (new.get("status") or {}).get("phase") == "Bound":
         kept["resources"] = _with_storage(wanted, _asked(before))
-        if kept.get("volumeAttributesClassName") is not None:
-            kept["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
+        kept["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
     if _compared(kept) != _compared(before):
         yield forbidden("spec", _SETTLED)
     yield from _shrunk(new, old)
     yield from immutable(wanted.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     attributes, had = (s.get("volumeAttributesClassName") for s in (wanted, before))
-    if had is not None and attributes != had and not attributes:
-        nothing = "nil" if attributes is None else "an empty string"
-        detail = f"update from non-nil value to {nothing} is forbidden"
+    current = "currentVolumeAttributesClassName"
+    if attributes != had and not attributes and (old.get("status") or {}).get(current) is not None:
+        nothing = "nil" if attributes is None else "empty string"
+        detail = f"update to {nothing} is forbidden when status.{current} is not nil"
         yield forbidden("spec.volumeAttributesClassName", detail)
 
 
@@ -201,7 +201,23 @@ def status_update(new: Object, old: Object) -> Causes:
                 int(quantity.parse(value)),
                 "must be a valid resource quantity",
             )
+    at = "status.allocatedResourceStatuses"
     for name, state in (status.get("allocatedResourceStatuses") or {}).items():
-        yield from resource_name(name, "status.allocatedResourceStatus")
+        yield from _resizable(name, at)
         if state not in _RESIZE_STATES:
-            yield not_supported("status.allocatedResourceStatus", name, _RESIZE_STATES)
+            yield not_supported(at, name, _RESIZE_STATES)
+    at = "status.allocatedResources"
+    for name, value in (status.get("allocatedResources") or {}).items():
+        problems = list(_resizable(name, at))
+        yield from problems
+        if not problems:
+            yield from resource_amount("storage", value, f"{at}[{name}]")
+
+
+def _resizable(name: str, at: str) -> Causes:
+    """What of a claim can grow: its storage, and what others define."""
+    problems = names.qualified_name_problems(name)
+    for problem in problems:
+        yield invalid(at, name, problem)
+    if not problems and is_native(name) and name != "storage":
+        yield not_supported(at, name, ("storage",))

@@ -175,11 +175,11 @@ def job_update(new: Object, old: Object) -> Causes:
         yield invalid("spec.completions", completions, detail)
     yield from immutable(spec.get("selector"), before.get("selector"), "spec.selector")
     now, was = spec.get("template") or {}, before.get("template") or {}
-    status = old.get("status") or {}
-    if before.get("suspend") and not status.get("startTime"):
-        now, was = _without_directives(now), _without_directives(was)
-    if now != was:
-        yield invalid("spec.template", spec.get("template"), "field is immutable")
+    if not _may_move(old):
+        if now != was:
+            yield invalid("spec.template", now, "field is immutable")
+    elif _without_directives(now) != _without_directives(was):
+        yield invalid("spec.template.spec", now.get("spec"), "field is immutable")
     yield from settled(
         spec,
         before,
@@ -192,14 +192,19 @@ def job_update(new: Object, old: Object) -> Causes:
     )
 
 
+def _may_move(job: Object) -> bool:
+    """Whether its pods may be placed otherwise: it is suspended, and none of them runs."""
+    status = job.get("status") or {}
+    suspended = any(
+        condition.get("type") == "Suspended" and condition.get("status") == "True"
+        for condition in status.get("conditions") or ()
+    )
+    idle = not status.get("active") and (suspended or not status.get("startTime"))
+    return bool(job["spec"].get("suspend") and idle)
+
+
 def _without_directives(template: Object) -> Object:
-    """A template without what says where its pods run and what they get: a job that has never
-    started may change it."""
-    metadata = {
-        k: v
-        for k, v in (template.get("metadata") or {}).items()
-        if k not in ("annotations", "labels")
-    }
+    """The spec of a template without what says where its pods run and what they get."""
     spec = {
         k: v
         for k, v in (template.get("spec") or {}).items()
@@ -213,7 +218,7 @@ def _without_directives(template: Object) -> Object:
     for part in ("containers", "initContainers"):
         if part in spec:
             spec[part] = [{k: v for k, v in c.items() if k != "resources"} for c in spec[part]]
-    return {"metadata": metadata, "spec": spec, "affinity": affinity}
+    return {"spec": spec, "affinity": affinity}
 
 
 def cron_job(obj: Object) -> Causes:

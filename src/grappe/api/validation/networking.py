@@ -289,9 +289,11 @@ def service_cidr(obj: Object) -> Causes:
 def service_cidr_update(new: Object, old: Object) -> Causes:
     """A second family may be added to the first."""
     ranges, had = ((o.get("spec") or {}).get("cidrs") or [] for o in (new, old))
-    if len(had) == 1 and len(ranges) == 2 and ranges[0] == had[0]:
-        yield from service_cidr(new)
-    elif len(had) == 1 and len(ranges) == 2:
-        yield invalid("spec.cidrs[0]", ranges[0], "field is immutable")
-    else:
+    added = len(had) == 1 and len(ranges) == 2
+    if not added and len(had) != len(ranges):
         yield from immutable(ranges, had, "spec.cidrs")
+        return
+    for i, (now, was) in enumerate(zip(ranges, had, strict=False)):
+        yield from immutable(now, was, f"spec.cidrs[{i}]")
+    if added:
+        yield from service_cidr(new)

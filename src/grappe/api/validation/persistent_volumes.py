@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from typing import Any
 
 from grappe.api import Object, names
 from grappe.api.causes import forbidden, invalid, not_supported, required
@@ -135,7 +136,31 @@ def update(new: Object, old: Object) -> Causes:
         yield forbidden("spec.persistentvolumesource", detail)
     yield from immutable(spec_.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None:
-        yield from immutable(spec_.get("nodeAffinity"), before["nodeAffinity"], "nodeAffinity")
+        affinity = spec_.get("nodeAffinity")
+        if not _same_nodes(affinity, before["nodeAffinity"]):
+            yield invalid("nodeAffinity", affinity, _NODES_STAY)
     attributes = "volumeAttributesClassName"
     if before.get(attributes) is not None and spec_.get(attributes) is None:
         yield forbidden(f"spec.{attributes}", "update from non-nil value to nil is forbidden")
+
+
+_NODES_STAY = "field is immutable, except for updating from beta label to GA"
+_SUCCESSORS = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
+
+
+def _same_nodes(new: Any, old: Any) -> bool:
+    """Whether two affinities are the same but for labels in `new` that succeeded those in `old`."""
+    if isinstance(new, list) and isinstance(old, list):
+        return len(new) == len(old) and all(map(_same_nodes, new, old))
+    if not isinstance(new, dict) or not isinstance(old, dict):
+        return bool(new == old)
+    if new.keys() != old.keys():
+        return False
+    renamed = "operator" in old and _SUCCESSORS.get(old.get("key") or "") == new.get("key")
+    return all((k == "key" and renamed) or _same_nodes(new[k], old[k]) for k in old)

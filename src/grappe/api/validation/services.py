@@ -280,8 +280,12 @@ def _families_kept(spec: Object, before: Object) -> Causes:
     now, was = spec.get("ipFamilies") or [], before.get("ipFamilies") or []
     if _is_headless(spec) or _is_headless(before) or not now or not was:
         return
-    if now[0] != was[0]:
-        yield invalid("spec.ipFamilies[0]", now, "may not change once set")
+    at, stays = "spec.ipFamilies[0]", "may not change once set"
+    if len(now) == len(was):
+        for _ in filter(None, (a != b for a, b in zip(now, was, strict=True))):
+            yield invalid(at, now, stays)
+    elif now[0] != was[0]:
+        yield invalid(at, spec.get("clusterIPs"), stays)
     policy = spec.get("ipFamilyPolicy")
     if len(now) < len(was) and policy != "SingleStack":
         detail = "must be set to 'SingleStack' when releasing the secondary ipFamily"

@@ -15,6 +15,7 @@ from grappe.api.validation.rules import (
     not_negative,
     one_of,
     qualified,
+    settled,
     well_formed,
 )
 from grappe.api.validation.volume_sources import csi_driver_name
@@ -74,12 +75,8 @@ def _topologies(terms: list[Object] | tuple[()], at: str) -> Causes:
 
 
 def storage_class_update(new: Object, old: Object) -> Causes:
-    for field in ("parameters", "provisioner", "reclaimPolicy"):
-        if (new.get(field) or None) != (old.get(field) or None):
-            yield forbidden(field, f"updates to {field} are forbidden.")
-    mode = "volumeBindingMode"
-    yield from immutable(new.get(mode), old.get(mode), mode)
-    yield from storage_class(new)
+    fields = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+    yield from settled(new, old, "", *fields)
 
 
 def attributes_class(obj: Object) -> Causes:

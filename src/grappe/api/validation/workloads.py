@@ -172,8 +172,8 @@ def _daemon_rolling(rolling: Object | None, at: str) -> Causes:
 
 
 def daemon_set_update(new: Object, old: Object) -> Causes:
-    yield from daemon_set(new)
     yield from selector_stays(new, old)
+    yield from daemon_set(new)
 
 
 _STATEFUL_SET_MAY_CHANGE = (
@@ -187,7 +187,8 @@ _STATEFUL_SET_MAY_CHANGE = (
 )
 
 
-def _stateful_spec(spec: Object) -> Causes:
+def _stateful_spec(spec: Object, *, whole: bool = True) -> Causes:
+    """`whole`: with the template, beyond its labels and how often its pods start."""
     policy = spec.get("podManagementPolicy")
     if not policy:
         yield required("spec.podManagementPolicy")
@@ -205,7 +206,8 @@ def _stateful_spec(spec: Object) -> Causes:
     yield from _selector(spec, "statefulset")
     template = spec.get("template") or {}
     yield from _selected(spec, template)
-    yield from pods.template(_with_claims(spec, template), "spec.template")
+    if whole:
+        yield from pods.template(_with_claims(spec, template), "spec.template")
     yield from _for_ever(template, "StatefulSet")
 
 
@@ -254,7 +256,11 @@ def stateful_set(obj: Object) -> Causes:
 
 
 def stateful_set_update(new: Object, old: Object) -> Causes:
-    yield from _stateful_spec(new["spec"])
+    """A set that was never right may be changed all the same."""
+    problems = list(_stateful_spec(new["spec"]))
+    if problems and any(_stateful_spec(old["spec"])):
+        problems = list(_stateful_spec(new["spec"], whole=False))
+    yield from problems
 
     def settled(spec: Object) -> Object:
         return {k: v for k, v in spec.items() if k not in _STATEFUL_SET_MAY_CHANGE and v}
@@ -312,17 +318,21 @@ def stateful_set_status(new: Object, old: Object) -> Causes:
 def _status(new: Object, old: Object, kind: str) -> Causes:
     """Counts that are no more than there are."""
     status, before = new.get("status") or {}, old.get("status") or {}
-    yield from none_negative(
-        status, "status", "replicas", *_PARTS[kind], "observedGeneration", "collisionCount"
-    )
+    more = ("unavailableReplicas", "terminatingReplicas", "observedGeneration", "collisionCount")
+    yield from none_negative(status, "status", "replicas", *_PARTS[kind], *more)
     whole = status.get("replicas", 0)
     for field in _PARTS[kind]:
         if status.get(field, 0) > whole:
             yield invalid(f"status.{field}", status[field], _MORE)
     available = status.get("availableReplicas", 0)
     if available > status.get("readyReplicas", 0):
-        detail = "cannot be greater than readyReplicas"
+        theirs = "status.readyReplicas" if kind == "statefulsets" else "readyReplicas"
+        detail = f"cannot be greater than {theirs}"
         yield invalid("status.availableReplicas", available, detail)
+    yield from _not_decremented(status, before)
+
+
+def _not_decremented(status: Object, before: Object) -> Causes:
     collisions, had = status.get("collisionCount"), before.get("collisionCount")
     if had is not None and (collisions is None or collisions < had):
         yield invalid("status.collisionCount", collisions or 0, "cannot be decremented")
@@ -343,3 +353,4 @@ def daemon_set_status(new: Object, old: Object) -> Causes:
         "numberUnavailable",
         "collisionCount",
     )
+    yield from _not_decremented(status, old.get("status") or {})

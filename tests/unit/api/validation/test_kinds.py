@@ -214,7 +214,7 @@ UPDATES = [
     ("persistentvolumes", "spec.hostPath.path", "/b",
      "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable"),
     ("storageclasses", "provisioner", "x.io/y",
-     "provisioner: Forbidden: updates to provisioner are forbidden."),
+     'provisioner: Invalid value: "x.io/y": field is immutable'),
     ("priorityclasses", "value", 5, "value: Forbidden: may not be changed in an update."),
     ("ingressclasses", "spec.controller", "x.io/y",
      'spec.controller: Invalid value: "x.io/y": field is immutable'),
@@ -225,7 +225,7 @@ UPDATES = [
     ("volumeattachments", "spec.nodeName", "n2", "spec: Invalid value: {"),
     ("resourceclaims", "spec", {}, "spec: Invalid value: {}: field is immutable"),
     ("servicecidrs", "spec.cidrs", ["10.9.0.0/24"],
-     'spec.cidrs: Invalid value: ["10.9.0.0/24"]: field is immutable'),
+     'spec.cidrs[0]: Invalid value: "10.9.0.0/24": field is immutable'),
 ]  # fmt: skip
 
 

@@ -46,7 +46,8 @@ class Strategy:
     they are given first. `generation`: whether the kind counts its changes. `orphans`: whether a
     deletion that names no propagation policy leaves dependents behind, of which
     `deletion_warning` tells. `deliberates`: whether validation may take long (expressions are
-    compiled or evaluated), so that it is made in turns."""
+    compiled or evaluated), so that it is made in turns. `counted`: numbers that a status tells from
+    the start."""
 
     create_on_update = False
     unconditional_update = True
@@ -56,6 +57,7 @@ class Strategy:
     orphans = False
     deliberates = False
     deletion_warning = ""
+    counted: tuple[str, ...] = ()
 
     def __init__(self, served: ServedResource) -> None:
         self.has_status = "status" in served.resource.subresources
@@ -69,7 +71,7 @@ class Strategy:
         return None
 
     def initial_status(self, obj: Object) -> Object:
-        return {}
+        return dict.fromkeys(self.counted, 0)
 
     def keep_apart(self, subresource: str, new: Object, old: Object) -> None:
         """Undo in `new` what this subresource does not reach, before its fields are counted as

@@ -6,7 +6,8 @@ https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requ
 from __future__ import annotations
 
 from grappe.api import Object
-from grappe.api.errors import Cause
+from grappe.api.causes import forbidden
+from grappe.api.errors import Cause, invalid
 from grappe.apiserver.auth.certificates.validation import problems_of_new, problems_of_update
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.registry.interface import ServedResource
@@ -34,7 +35,7 @@ class SigningRequestStrategy(Strategy):
         new["spec"] = old["spec"]
 
     def prepare(self, subresource: str, new: Object, old: Object) -> None:
-        """Approval changes only the conditions; the signer may add its own, not the verdict."""
+        """Approval changes only the conditions; whoever signs adds others than a verdict."""
         if subresource not in ("approval", "status"):
             super().prepare(subresource, new, old)
             return
@@ -44,9 +45,8 @@ class SigningRequestStrategy(Strategy):
         if subresource == "approval":
             new["status"] = {**before, "conditions": wanted}
         else:
-            kept = [c for c in before.get("conditions") or () if c.get("type") in _VERDICTS]
-            added = [c for c in wanted if c.get("type") not in _VERDICTS]
-            new["status"] = {**status, "conditions": [*kept, *added]}
+            _keep_verdicts(wanted, before.get("conditions") or [], new["metadata"]["name"])
+            new["status"] = {**status, "conditions": wanted}
         if new["status"].get("conditions"):
             now = rfc3339(self._clock.now())
             stamp_conditions(new["status"]["conditions"], before.get("conditions") or [], now)
@@ -58,6 +58,23 @@ class SigningRequestStrategy(Strategy):
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
         return [*problems_of_update(new, old)]
+
+
+def _keep_verdicts(wanted: list[Object], before: list[Object], name: str) -> None:
+    """Verdicts that are given stay as they were, in place; ApiError 422 for a new one. One that is
+    taken back is left for validation to refuse."""
+    causes = []
+    for verdict in _VERDICTS:
+        places = [i for i, c in enumerate(wanted) if c.get("type") == verdict]
+        given = [c for c in before if c.get("type") == verdict]
+        if len(places) > len(given):
+            told = f'updates may not add a condition of type "{verdict}"'
+            causes.append(forbidden("status.conditions", told))
+        elif len(places) == len(given):
+            for i, condition in zip(places, given, strict=True):
+                wanted[i] = condition
+    if causes:
+        raise invalid("CertificateSigningRequest", name, causes, "certificates.k8s.io")
 
 
 def stamp_conditions(conditions: list[Object], before: list[Object], now: str) -> None:

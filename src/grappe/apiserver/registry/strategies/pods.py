@@ -58,6 +58,8 @@ class PodStrategy(Strategy):
         status = new.get("status")
         if isinstance(status, dict) and "qosClass" in before:
             status.setdefault("qosClass", before["qosClass"])
+        if isinstance(status, dict):
+            _settle_addresses(status)
         owners = old["metadata"].get("ownerReferences")
         if owners:
             new["metadata"]["ownerReferences"] = owners
@@ -73,6 +75,15 @@ class PodStrategy(Strategy):
         if not obj["spec"].get("nodeName") or phase in _TERMINAL:
             grace = 0
         return grace
+
+
+def _settle_addresses(status: Object) -> None:
+    """The first of a pod's addresses stands alone too, where older writers put the only one."""
+    first, listed = status.get("podIP"), status.get("podIPs") or []
+    if first and (not listed or listed[0].get("ip") != first):
+        status["podIPs"] = [{"ip": first}]
+    elif not first and listed and listed[0].get("ip"):
+        status["podIP"] = listed[0]["ip"]
 
 
 def _resized(wanted: Object, spec: Object) -> Object:

@@ -81,6 +81,8 @@ class ServiceStrategy(Strategy):
         _keep_allocated(new, old)
         _follow_address(new, old)
         _drop_what_the_type_has_not(new, old)
+        if not _is_balancer(new) and "status" in new:
+            new["status"] = {**new["status"], "loadBalancer": {}}
         _settle_addresses(new)
 
     def validate_create(self, obj: Object) -> list[Cause]:
@@ -228,7 +230,8 @@ def _invalid(service: Object, cause: Cause) -> Exception:
 
 def _address_refused(service: Object, asked: str, why: str) -> Exception:
     listed = orjson.dumps([asked] if asked else []).decode()
-    message = f"Invalid value: {listed}: failed to allocate IP {asked}: {why}"
+    what = f"IP {asked}" if asked else "IP"
+    message = f"Invalid value: {listed}: failed to allocate {what}: {why}"
     return _invalid(service, Cause("spec.clusterIPs", "FieldValueInvalid", message))
 
 
@@ -345,6 +348,7 @@ def _drop_what_the_type_has_not(new: Object, old: Object) -> None:
     if service_type(new) in _WITH_NODE_PORTS or service_type(old) not in _WITH_NODE_PORTS:
         return
     ports, had = spec.get("ports") or (), before.get("ports") or ()
-    if {p.get("nodePort") for p in ports} == {p.get("nodePort") for p in had}:
+    known = {p.get("nodePort") for p in had} | {None}
+    if known.issuperset(p.get("nodePort") for p in ports):
         for port in ports:
             port.pop("nodePort", None)

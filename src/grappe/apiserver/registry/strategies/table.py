@@ -54,6 +54,25 @@ _OWN: Mapping[str, type[Strategy]] = {
     "policy/poddisruptionbudgets": CountingStrategy,
     "scheduling.k8s.io/priorityclasses": CountingStrategy,
 }
+_COUNTED = {
+    "/replicationcontrollers": ("replicas",),
+    "apps/daemonsets": (
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+    ),
+    "apps/replicasets": ("replicas",),
+    "apps/statefulsets": ("replicas", "availableReplicas"),
+    "autoscaling/horizontalpodautoscalers": ("desiredReplicas",),
+    "policy/poddisruptionbudgets": (
+        "disruptionsAllowed",
+        "currentHealthy",
+        "desiredHealthy",
+        "expectedPods",
+    ),
+}
+"""What a status always tells, by the marks of its Go type."""
 _CREATED_BY_UPDATE = frozenset(
     (
         "/endpoints",
@@ -122,6 +141,7 @@ class Strategies:
         made.create_on_update = served.bucket in _CREATED_BY_UPDATE
         made.deliberates = served.bucket in _DELIBERATED
         made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES
+        made.counted = _COUNTED.get(served.bucket, ())
         if served.bucket in _SHOWN_WHEN_DELETED:
             made.returns_deleted = True
         return made

@@ -120,11 +120,12 @@ def scale_of(served: ServedResource, obj: Object) -> Object:
     selector = _selector(served, obj)
     if selector:
         status["selector"] = selector
+    wanted = value_at(obj, paths.spec_replicas) or 0
     return {
         "kind": "Scale",
         "apiVersion": _VERSION,
         "metadata": {name: metadata[name] for name in kept if name in metadata},
-        "spec": {"replicas": value_at(obj, paths.spec_replicas) or 0},
+        "spec": {"replicas": wanted} if wanted else {},
         "status": status,
     }
 
