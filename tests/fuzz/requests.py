@@ -165,7 +165,7 @@ _USERS = (
     User("system:serviceaccount:default:default", ("system:serviceaccounts",)),
     None,
 )
-_NEVER_STORED = (
+NEVER_STORED = (
     "admissionregistration.k8s.io/",
     "apiregistration.k8s.io/",
     "apiextensions.k8s.io/",
@@ -285,7 +285,7 @@ class Requests:
         while dice.random() < 0.08:
             name = dice.choice(list(_QUERY))
             asked.append((name, dice.choice(_QUERY[name])))
-        if any(group in path for group in _NEVER_STORED) and method not in ("GET", "HEAD"):
+        if any(group in path for group in NEVER_STORED) and method not in ("GET", "HEAD"):
             asked = [(k, v) for k, v in asked if k != "dryRun"] + [("dryRun", "All")]
         text = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked)
         if dice.random() < 0.01:
