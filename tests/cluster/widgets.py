@@ -1,4 +1,4 @@
-"""`widgets.example.com`, a custom resource with every subresource, for tests of what may be sent."""
+"""`widgets.example.com`: a custom resource with every subresource, for those who send anything."""
 
 from __future__ import annotations
 
