@@ -22,37 +22,9 @@ from tests.cluster.api_requests import (
     pod,
     service,
 )
+from tests.cluster.widgets import ANYTHING, DEFINITIONS, PATCHES, WIDGETS, definition
 
-WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-DEFINITION = {
-    "metadata": {"name": "widgets.example.com"},
-    "spec": {
-        "group": "example.com",
-        "scope": "Namespaced",
-        "names": {"plural": "widgets", "kind": "Widget"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "subresources": {
-                    "status": {},
-                    "scale": {
-                        "specReplicasPath": ".spec.replicas",
-                        "statusReplicasPath": ".status.replicas",
-                    },
-                },
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
+DEFINITION = definition(ANYTHING)
 WIDGET = {
     "apiVersion": "example.com/v1",
     "kind": "Widget",
@@ -81,12 +53,6 @@ GOOD = {
     DEFINITIONS: DEFINITION,
     WIDGETS: WIDGET,
 }
-PATCHES = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
-)
 values = st.recursive(
     st.none()
     | st.booleans()

@@ -161,7 +161,7 @@ NAMES = {"apiservices": "v1.x.example.com"}
 KINDS = [r for r in BUILTIN if {"create", "delete"} <= set(r.verbs) and r.plural not in ELSEWHERE]
 
 
-def _object(resource: Resource) -> dict[str, Any]:
+def valid_object(resource: Resource) -> dict[str, Any]:
     body = PARTICULAR.get((resource.group, resource.plural)) or OBJECTS[resource.plural]
     return {
         "apiVersion": resource.api_version,
@@ -173,7 +173,7 @@ def _object(resource: Resource) -> dict[str, Any]:
 
 @pytest.mark.parametrize("resource", KINDS, ids=lambda r: f"{r.api_version} {r.kind}")
 async def test_a_kind_lives_its_life(cluster: TestCluster, resource: Resource) -> None:
-    obj = _object(resource)
+    obj = valid_object(resource)
     name = obj["metadata"]["name"]
     many, one = resource.path("default"), resource.path("default", name)
 

@@ -14,6 +14,7 @@ import orjson
 
 from grappe.apiserver.http.messages import Request, Response, Stream
 from grappe.testing.cluster import ADMIN, TestCluster, running_cluster
+from tests.cluster.widgets import ANYTHING, DEFINITIONS, definition
 from tests.fuzz.operations import operations
 from tests.fuzz.requests import Requests
 
@@ -26,69 +27,31 @@ _BUSY_SECONDS = 5.0
 """Of the event loop's processor time, which other work on the machine does not lengthen: what
 everybody else waits. 3 MiB of the smallest values take a second; YAML is read in a thread."""
 
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "widgets.example.com"},
-    "spec": {
-        "group": "example.com",
-        "scope": "Namespaced",
-        "names": {"plural": "widgets", "kind": "Widget"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "subresources": {
-                    "status": {},
-                    "scale": {
-                        "specReplicasPath": ".spec.replicas",
-                        "statusReplicasPath": ".status.replicas",
-                    },
-                },
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": {
-                                "type": "object",
-                                "x-kubernetes-validations": [
-                                    {"rule": "!has(self.min) || self.min <= self.max"}
-                                ],
-                                "properties": {
-                                    "replicas": {"type": "integer", "default": 1},
-                                    "min": {"type": "integer"},
-                                    "max": {"type": "integer", "default": 9},
-                                    "name": {"type": "string", "pattern": "^[a-z]+$"},
-                                    "port": {"x-kubernetes-int-or-string": True},
-                                    "list": {
-                                        "type": "array",
-                                        "x-kubernetes-list-type": "map",
-                                        "x-kubernetes-list-map-keys": ["name"],
-                                        "items": {
-                                            "type": "object",
-                                            "required": ["name"],
-                                            "properties": {"name": {"type": "string"}},
-                                        },
-                                    },
-                                    "any": {
-                                        "type": "object",
-                                        "nullable": True,
-                                        "x-kubernetes-preserve-unknown-fields": True,
-                                    },
-                                },
-                            },
-                            "status": {
-                                "type": "object",
-                                "properties": {"replicas": {"type": "integer"}},
-                            },
-                        },
-                    }
-                },
-            }
-        ],
+_STATUS = {"type": "object", "properties": {"replicas": {"type": "integer"}}}
+_LIST = {
+    "type": "array",
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+    "items": {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"type": "string"}},
     },
 }
+_SPEC = {
+    "type": "object",
+    "x-kubernetes-validations": [{"rule": "!has(self.min) || self.min <= self.max"}],
+    "properties": {
+        "replicas": {"type": "integer", "default": 1},
+        "min": {"type": "integer"},
+        "max": {"type": "integer", "default": 9},
+        "name": {"type": "string", "pattern": "^[a-z]+$"},
+        "port": {"x-kubernetes-int-or-string": True},
+        "list": _LIST,
+        "any": {**ANYTHING, "nullable": True},
+    },
+}
+DEFINITION = definition({"type": "object", "properties": {"spec": _SPEC, "status": _STATUS}})
 
 
 class _Faults(logging.Handler):
@@ -139,7 +102,7 @@ async def run(seed: int, count: int) -> Counter[int]:
     async with running_cluster() as cluster:
         created = await cluster.transport.request(
             "POST",
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+            DEFINITIONS,
             {},
             {},
             orjson.dumps(DEFINITION),

@@ -12,23 +12,18 @@ import orjson
 from grappe.api import protobuf
 from grappe.apiserver.http.messages import Request, User
 from grappe.testing.cluster import ADMIN
+from tests.cluster.widgets import PATCHES
 from tests.fuzz.operations import Operation
 from tests.fuzz.values import NAMES, Values
 
 _NAMESPACES = ("default", "default", "default", "kube-system", "a", "none")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
-_PATCHES = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
-)
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
 _TYPES = (
     "application/json",
     "application/yaml",
     _PROTOBUF,
-    *_PATCHES,
+    *PATCHES,
     "application/json; charset=utf-8",
     "text/plain",
     "APPLICATION/JSON;;;",
@@ -165,7 +160,7 @@ _USERS = (
     User("system:serviceaccount:default:default", ("system:serviceaccounts",)),
     None,
 )
-_NEVER_STORED = (
+NEVER_STORED = (
     "admissionregistration.k8s.io/",
     "apiregistration.k8s.io/",
     "apiextensions.k8s.io/",
@@ -285,7 +280,7 @@ class Requests:
         while dice.random() < 0.08:
             name = dice.choice(list(_QUERY))
             asked.append((name, dice.choice(_QUERY[name])))
-        if any(group in path for group in _NEVER_STORED) and method not in ("GET", "HEAD"):
+        if any(group in path for group in NEVER_STORED) and method not in ("GET", "HEAD"):
             asked = [(k, v) for k, v in asked if k != "dryRun"] + [("dryRun", "All")]
         text = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked)
         if dice.random() < 0.01:
@@ -305,8 +300,8 @@ class Requests:
         while dice.random() < 0.2:
             obj = values.damaged(obj)
         if method == "PATCH" and dice.random() < 0.97:
-            kind = dice.choice(_PATCHES)
-            if kind == _PATCHES[0] and dice.random() < 0.95:
+            kind = dice.choice(PATCHES)
+            if kind == PATCHES[0] and dice.random() < 0.95:
                 obj = values.json_patch(obj)
         else:
             kind = dice.choice(_TYPES) if dice.random() < 0.3 else "application/json"

@@ -157,7 +157,7 @@ def load(
     source: Path, until: float | None, name: str, data_dir: Path | None
 ) -> tuple[ClusterConfig, float]:
     """Put back what a backup holds as the cluster `name`, where that is or in a new directory;
-    when the last write that it now has was made."""
+    when the last write that it now has was made. One that is cut off leaves no new cluster."""
     manifest, contents = read(source)
     config = _home(name, manifest["cluster"], contents, data_dir)
     require_stopped(config)
@@ -173,6 +173,8 @@ def load(
             continue
         (config.data_dir / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(config.data_dir / path, data)
+    if not cluster.exists(name):
+        cluster.register(config)
     return config, newest
 
 
@@ -224,7 +226,7 @@ def _home(
     claimed = {other.port for other in others}  # also by those that are stopped
     port = choose_port(0 if PREFERRED_PORT in claimed else None)
     config = replace(kept, name=name, port=port, origin="" if name == origin else origin)
-    cluster.adopt(config)
+    cluster.claim(config)
     return config
 
 

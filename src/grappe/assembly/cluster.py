@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,15 +90,33 @@ def create(name: str, data_dir: Path | None, port: int | None, simulate: int) ->
 
 def adopt(config: ClusterConfig) -> None:
     """Write down a cluster's facts in its directory, and where that is."""
-    name, where, usual = config.name, config.data_dir, default_data_dir(config.name)
-    try:
-        _require_ours(where, name)
+    claim(config)
+    register(config)
+
+
+def claim(config: ClusterConfig) -> None:
+    """See that the cluster can be kept in its directory, and make that; there is none yet."""
+    with _kept_in(config.data_dir):
+        _require_ours(config.data_dir, config.name)
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def register(config: ClusterConfig) -> None:
+    """From now on there is this cluster, in the directory it has claimed."""
+    where, usual = config.data_dir, default_data_dir(config.name)
+    with _kept_in(where):
         config.save()
         if where != usual:
             usual.parent.mkdir(parents=True, exist_ok=True)
             if usual.is_symlink():
                 usual.unlink()
             usual.symlink_to(where)
+
+
+@contextmanager
+def _kept_in(where: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"nothing can be kept in {where}: {error.strerror}", "choose another: --data-dir DIR"

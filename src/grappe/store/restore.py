@@ -48,17 +48,21 @@ def state(paths: Iterable[Path], until: float | None) -> tuple[list[Values], flo
     UserError names a damaged file."""
     alive: dict[tuple[str, str], Values] = {}
     newest = 0.0
-    for path in paths:
-        for time, lines in read(path):
-            if until is not None and time > until:
-                break
-            newest = time
-            for line in lines:
-                if line[1]:
-                    alive.pop((line[2], line[3]), None)
-                else:
-                    alive[line[2], line[3]] = line
+    for time, lines in _groups_of(paths):
+        if until is not None and time > until:
+            break  # what comes after may say an earlier time: the clock was set back
+        newest = time
+        for line in lines:
+            if line[1]:
+                alive.pop((line[2], line[3]), None)
+            else:
+                alive[line[2], line[3]] = line
     return sorted(alive.values()), newest
+
+
+def _groups_of(paths: Iterable[Path]) -> Iterator[tuple[float, list[Values]]]:
+    for path in paths:
+        yield from read(path)
 
 
 def newest_revision(database: Path) -> int:

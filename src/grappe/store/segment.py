@@ -81,7 +81,10 @@ class Writer:
 
     def discard(self) -> None:
         """Leave nothing behind; for a file that could not be written to its end."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            pass  # the disk has no room for what was still to be written
         self._temporary.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,53 @@ async def test_the_archive_stays_in_proportion_to_what_is_alive(
     assert sorted(line[3] for line in lines) == alive
     earlier = clock.now() - 3 * 600
     assert restore.state([p for p, _ in restore.chain(folder, earlier)], earlier)[1] <= earlier
+
+
+async def test_a_clock_that_is_set_never_mixes_two_states(tmp_path: Path) -> None:
+    """What a restore gives is always what was there at one revision."""
+    clock, folder = ManualClock(), tmp_path / "backups"
+    archive = Archive(folder, clock)
+    store = SqliteStore.open(tmp_path / "state.db", archive=archive)
+    await archive.flush()
+    states, times = [[]], [clock.now()]
+    for number, step in enumerate((10, 10, 5000, 10, -5000, 10, -30, 10, 10, 400)):
+        clock.advance(step)
+        await put(store, f"a/{number}", str(number))
+        states.append([record.key for record in store.list(PODS)])
+        times.append(clock.now())
+        if number % 2:
+            await archive.flush()
+    await store.close()
+    for at in sorted(times)[1:]:
+        lines, when = restore.state([path for path, _ in restore.chain(folder, at)], at)
+        assert sorted(line[3] for line in lines) in states
+        assert when <= at
+    lines, _ = restore.state([path for path, _ in restore.chain(folder, None)], None)
+    assert sorted(line[3] for line in lines) == states[-1]
+
+
+async def test_a_full_disk_leaves_no_half_of_an_archive_file(tmp_path: Path) -> None:
+    """What could not be written is written once there is room, and nothing of it is missing."""
+    folder = tmp_path / "backups"
+    archive = Archive(folder, ManualClock())
+    store = SqliteStore.open(tmp_path / "state.db", archive=archive)
+    await archive.flush()
+    for number in range(20):
+        await put(store, f"a/{number}", random.Random(number).randbytes(50_000).hex())
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await archive.flush()
+        assert not list(folder.glob("*.tmp"))
+        assert len(files(folder)) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    await put(store, "a/after")
+    await archive.flush()
+    expected = [record.key for record in store.list(PODS)]
+    await store.close()
+    lines, _ = restore.state([path for path, _ in restore.chain(folder, None)], None)
+    assert sorted(line[3] for line in lines) == expected

@@ -1,8 +1,8 @@
 """OpenAPI documents of what is served: `/openapi/v2` and `/openapi/v3`.
 
 Made from the same data as the schemas, with the descriptions that `kubectl explain` prints, and
-with just enough of the paths for clients to learn which kind is where and which query parameters
-its verbs take. Bytes out, no HTTP; made on demand and never kept: whoever serves them decides what
+with the paths of each kind, which query parameters its verbs take, and in v3 what they take and
+give. Bytes out, no HTTP; made on demand and never kept: whoever serves them decides what
 to cache.
 """
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from grappe.api import Object
 from grappe.api.openapi.definitions import LIST_META, OBJECT_META
-from grappe.api.openapi.paths import gvk
+from grappe.api.openapi.paths import definition_name, gvk
 from grappe.api.resources import Resource
 
 _API_VERSION = (
@@ -41,9 +41,8 @@ class CustomKind(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The definition's name: `io.argoproj.v1alpha1.Application`."""
-        parts = [*reversed(self.resource.group.split(".")), self.resource.version]
-        return ".".join([*parts, self.resource.kind])
+        """The definition's name."""
+        return definition_name(self.resource)
 
 
 def custom_definitions(kind: CustomKind, prefix: str, *, v3: bool) -> dict[str, Object]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from grappe.api import Object
+from grappe.api.openapi.bodies import request_body, responses
 from grappe.api.resources import Resource, builtin_kind
+from grappe.api.schema.definitions import definition_of_kind
 
 Dialect = Literal["v2", "v3"]
 
@@ -99,21 +101,32 @@ def paths(resources: Iterable[Resource], dialect: Dialect) -> Object:
 def _operation(
     resource: Resource, action: str, parameters: tuple[str, ...], dialect: Dialect
 ) -> Object:
+    custom = builtin_kind(resource.api_version, resource.kind) is None
+    # kubectl apply sends a strategic merge patch wherever this offers one.
+    patches = _PATCHES[:-1] if custom else _PATCHES
     operation: Object = {
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": gvk(resource),
         "parameters": [_parameter(name, "query", dialect) for name in parameters],
-        "responses": {"200": {"description": "OK"}},
     }
-    if action == "patch":
-        # kubectl apply sends a strategic merge patch wherever this offers one.
-        custom = builtin_kind(resource.api_version, resource.kind) is None
-        kinds = _PATCHES[:-1] if custom else _PATCHES
-        if dialect == "v2":
-            operation["consumes"] = list(kinds)
-        else:
-            operation["requestBody"] = {"content": {kind: {} for kind in kinds}}
+    if dialect == "v2":
+        operation["responses"] = {"200": {"description": "OK"}}
+        if action == "patch":
+            operation["consumes"] = list(patches)
+        return operation
+    kind = definition_name(resource)
+    operation["responses"] = responses(action, kind, resource.bucket, custom=custom)
+    if (taken := request_body(action, kind, patches)) is not None:
+        operation["requestBody"] = taken
     return operation
+
+
+def definition_name(resource: Resource) -> str:
+    """The definition of a kind; of a custom one `io.argoproj.v1alpha1.Application`."""
+    known = definition_of_kind(resource.api_version, resource.kind)
+    if known is not None:
+        return known
+    return ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
 
 
 def gvk(resource: Resource) -> Object:

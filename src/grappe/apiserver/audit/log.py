@@ -87,12 +87,7 @@ class AuditLog:
         try:
             if self._file is None or self._size + len(text) > self._file_bytes:
                 self._open()
-            assert self._file is not None
-            view = memoryview(text)
-            while view:
-                written = os.write(self._file, view)
-                self._size += written
-                view = view[written:]
+            self._append(text)
         except OSError as error:
             self.lost += len(lines)
             if not self._complained:
@@ -100,6 +95,18 @@ class AuditLog:
             self._complained = True
         else:
             self._complained = False
+
+    def _append(self, text: bytes) -> None:
+        """All of it or, with OSError, nothing: half a line would spoil the next one."""
+        assert self._file is not None
+        view = memoryview(text)
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(text)
 
     def _open(self) -> None:
         """The file to go on with, after turning over one that is full."""

@@ -193,7 +193,7 @@ class ServiceAccountTokens:
 
     def _lasting_used(self, token: Token, now: float) -> None:
         """Tell that it is used today, unless somebody has marked it as invalid."""
-        account, secret = token.bound
+        secret, account = token.bound
         record = self._store.get(secret.resource.bucket, secret.key)
         labels = record.labels if record is not None else {}
         if labels.get(_INVALID_SINCE):

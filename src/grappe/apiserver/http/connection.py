@@ -119,8 +119,7 @@ class Connection(asyncio.Protocol):
         if reader.full:
             self._reading_paused = True
             self._transport.pause_reading()
-        if self._current is None:
-            self._next()
+        self._next_if_free()
 
     def eof_received(self) -> bool:
         return False

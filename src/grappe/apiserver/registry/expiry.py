@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -30,9 +31,13 @@ _AT_ONCE = 200
 class EventExpiry:
     """Removes old events. `sweep` may be called at any time; `run` does, once a minute."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, elapsed: Callable[[], float] = monotonic
+    ) -> None:
+        """`elapsed` are the seconds that have passed, however the clock is set."""
         self._store = store
         self._clock = clock
+        self._elapsed = elapsed
         self._marks: deque[tuple[float, int]] = deque()
 
     async def run(self) -> None:
@@ -45,9 +50,9 @@ class EventExpiry:
 
     async def sweep(self) -> None:
         """Remove the events that have not been written for an hour."""
-        now = self._clock.now()
+        now = self._elapsed()
         if not self._marks:
-            await self._sweep_stored(now - LIFETIME)
+            await self._sweep_stored(self._clock.now() - LIFETIME)
         self._marks.append((now, self._store.revision))
         oldest = 0
         while self._marks[0][0] <= now - LIFETIME:

@@ -186,3 +186,41 @@ def test_every_listed_enum_is_of_a_text_field_there_is() -> None:
         for field, values in fields.items():
             assert properties[field]["type"] == "string"
             assert values == sorted(values)
+
+
+def test_v3_operations_say_what_they_take_and_give() -> None:
+    document = orjson.loads(v3_document("", "v1", BUILTIN))
+    prefix = "#/components/schemas/"
+    pod = f"{prefix}io.k8s.api.core.v1.Pod"
+    meta = f"{prefix}io.k8s.apimachinery.pkg.apis.meta.v1."
+    pods = document["paths"]["/api/v1/namespaces/{namespace}/pods"]
+    one = document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]
+    secret = document["paths"]["/api/v1/namespaces/{namespace}/secrets/{name}"]
+
+    def taken(operation: Any) -> dict[str, str]:
+        content = operation["requestBody"]["content"]
+        return {kind: media["schema"]["$ref"] for kind, media in content.items()}
+
+    def given(operation: Any, status: str = "200", kind: str = "application/json") -> str:
+        found: str = operation["responses"][status]["content"][kind]["schema"]["$ref"]
+        return found
+
+    assert taken(pods["post"]) == taken(one["put"]) == {"*/*": pod}
+    assert given(pods["post"], "201", "application/vnd.kubernetes.protobuf") == pod
+    assert given(pods["get"], kind="application/json;stream=watch") == f"{pod}List"
+    assert set(taken(one["patch"]).values()) == {f"{meta}Patch"}
+    assert taken(one["delete"]) == {"*/*": f"{meta}DeleteOptions"}
+    assert given(one["delete"]) == pod
+    assert given(secret["delete"]) == given(pods["delete"]) == f"{meta}Status"
+    assert "requestBody" not in one["get"]
+    assert set(one["put"]["responses"]) == {"200", "201", "401"}
+
+
+def test_custom_kinds_speak_no_protobuf() -> None:
+    document = orjson.loads(v3_document("example.com", "v1", BUILTIN, [WIDGET]))
+    path = document["paths"]["/apis/example.com/v1/namespaces/{namespace}/widgets/{name}"]
+    answer = path["get"]["responses"]["200"]["content"]
+    assert set(answer) == {"application/json", "application/yaml"}
+    reference = answer["application/json"]["schema"]["$ref"]
+    assert reference == "#/components/schemas/com.example.v1.Widget"
+    assert reference.rpartition("/")[2] in document["components"]["schemas"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import signal
 import stat
 from pathlib import Path
 
@@ -75,4 +77,23 @@ async def test_a_file_that_cannot_be_written_costs_lines_and_nothing_else(tmp_pa
     log.add(lambda: line("kept"), 0)
     log.close()
     assert (blocked / "audit.log").read_text() == "kept\n"
+    assert log.lost == 1
+
+
+async def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    log = AuditLog(path)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        for text in ("a" * 600, "b" * 600, "c" * 300):
+            log.add(lambda text=text: line(text), 0)
+            log.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    log.add(lambda: line("d"), 0)
+    log.close()
+    assert path.read_text().split() == ["a" * 600, "c" * 300, "d"]
     assert log.lost == 1

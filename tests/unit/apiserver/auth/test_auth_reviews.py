@@ -157,7 +157,7 @@ async def test_why_a_token_of_a_secret_is_not_good(access: Access, objects: Obje
     assert await told({}) == "Token does not match server's copy]"
     marked = {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}
     assert (await told(held, labels=marked)).startswith(
-        "the token in secret dev/held has been marked invalid. Use tokens from the TokenRequest API"
+        "the token in secret dev/held for service account dev/ci has been marked invalid."
     )
     assert await told(held, deleted="2020-01-01T00:00:00Z") == "Token has been invalidated]"
 

@@ -17,7 +17,7 @@ def _draft(revision: int) -> Draft:
 
 async def test_events_go_an_hour_after_their_last_write() -> None:
     store, clock = MemoryStore(), ManualClock()
-    expiry = EventExpiry(store, clock)
+    expiry = EventExpiry(store, clock, clock.now)
     first = await store.put(BUCKET, "default/old", 0, _draft)
     renewed = await store.put(BUCKET, "default/renewed", 0, _draft)
     await store.put("/pods", "default/a", 0, _draft)
@@ -65,4 +65,20 @@ async def test_events_that_ended_while_nothing_ran_go_at_the_start(heard) -> Non
     await put("young", LIFETIME - 5)
     await EventExpiry(store, clock).sweep()
     assert [record.key for record in store.list(BUCKET)] == ["default/young"]
+    await store.close()
+
+
+async def test_a_clock_that_is_set_forward_costs_no_events() -> None:
+    store, clock, watch = MemoryStore(), ManualClock(), ManualClock()
+    expiry = EventExpiry(store, clock, watch.now)
+    await expiry.sweep()
+    await store.put(BUCKET, "default/a", 0, _draft)
+    for seconds in (100 * LIFETIME, -200 * LIFETIME, 300 * LIFETIME):
+        clock.advance(seconds)
+        watch.advance(60)
+        await expiry.sweep()
+        assert store.count(BUCKET) == 1
+    watch.advance(LIFETIME)
+    await expiry.sweep()
+    assert store.count(BUCKET) == 0
     await store.close()

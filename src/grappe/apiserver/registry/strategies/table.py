@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from grappe.api.openapi.bodies import SHOWN_WHEN_DELETED
 from grappe.apiserver.crd.strategy import DefinitionStrategy
 from grappe.apiserver.registry.allocation import Allocators
 from grappe.apiserver.registry.interface import ServedResource
@@ -95,9 +96,6 @@ _CONDITIONAL_UPDATES = frozenset(
         "policy/poddisruptionbudgets",
     )
 )
-_SHOWN_WHEN_DELETED = frozenset(
-    ("/limitranges", "/podtemplates", "/resourcequotas", "/serviceaccounts")
-)
 
 _DELIBERATED = frozenset(
     (
@@ -142,6 +140,6 @@ class Strategies:
         made.deliberates = served.bucket in _DELIBERATED
         made.unconditional_update = served.bucket not in _CONDITIONAL_UPDATES
         made.counted = _COUNTED.get(served.bucket, ())
-        if served.bucket in _SHOWN_WHEN_DELETED:
+        if served.bucket in SHOWN_WHEN_DELETED:
             made.returns_deleted = True
         return made
