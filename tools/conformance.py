@@ -22,7 +22,13 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "tests" / "clients" / "conformance"
 BUILT = ROOT / "build" / "conformance"
 VERSION = "1.36.2"
-GROUPS = "api-machinery|auth|instrumentation|architecture|cli|apps|scheduling|network|node"
+GROUPS = "api-machinery|auth|instrumentation|architecture|cli|apps|scheduling|network"
+OF_NODES = (
+    "Lease lease API|PodTemplates|Node Lifecycle|RuntimeClass should support|"
+    "Pods should (patch|be updated|be submitted|delete|run through|allow active)|"
+    "(Secrets|ConfigMap) should (fail|patch|run through)"
+)
+"""Of [sig-node], most of which looks into containers."""
 PROCESSES = 5
 """Most tests wait most of the time."""
 
@@ -78,5 +84,5 @@ def main(focus: str) -> int:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1] if len(sys.argv) > 1 else rf"\[sig-({GROUPS})\].*\[Conformance\]"
-    raise SystemExit(main(asked))
+    every = rf"\[sig-({GROUPS})\].*\[Conformance\]|\[sig-node\] ({OF_NODES}).*\[Conformance\]"
+    raise SystemExit(main(sys.argv[1] if len(sys.argv) > 1 else every))
