@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3
 
-.PHONY: setup check test bench docs oldest clean
+.PHONY: setup check test bench docs oldest conformance clean
 
 setup: .venv/.ready
 
@@ -36,6 +36,9 @@ oldest: setup           ## the oldest versions that pyproject.toml allows pass t
 	build/oldest/bin/pip install -q -r build/oldest/requirements.txt pytest pytest-asyncio \
 		pytest-timeout pytest-xdist hypothesis
 	PYTHONPATH=src build/oldest/bin/python -m pytest tests/unit -n $(WORKERS) -q
+
+conformance: setup      ## Kubernetes' own conformance tests on simulated nodes; needs Go, an hour the first time
+	$(BIN)/python tools/conformance.py
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

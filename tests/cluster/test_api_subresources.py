@@ -130,6 +130,26 @@ async def test_a_pod_without_a_budget_is_evicted(cluster: TestCluster) -> None:
     assert (await ask(cluster, "POST", f"{PODS}/a/eviction", {})).status == 201
     found = (await ask(cluster, "GET", f"{PODS}/a")).body
     assert found["metadata"]["deletionGracePeriodSeconds"] == 30
+    (condition,) = (c for c in found["status"]["conditions"] if c["type"] == "DisruptionTarget")
+    assert (condition["status"], condition["reason"]) == ("True", "EvictionByEvictionAPI")
+
+
+@pytest.mark.parametrize("precondition", ["uid", "resourceVersion"])
+async def test_an_eviction_of_another_pod_is_a_conflict(
+    cluster: TestCluster, precondition: str
+) -> None:
+    await _running(cluster, "a")
+    before = (await ask(cluster, "GET", f"{PODS}/a")).body
+    wrong = {"deleteOptions": {"preconditions": {precondition: "1"}}}
+    assert (await ask(cluster, "POST", f"{PODS}/a/eviction", wrong)).status == 409
+    assert (await ask(cluster, "GET", f"{PODS}/a")).body == before
+    dry = {"deleteOptions": {"dryRun": ["All"]}}
+    assert (await ask(cluster, "POST", f"{PODS}/a/eviction", dry)).status == 201
+    assert (await ask(cluster, "GET", f"{PODS}/a")).body == before
+    right = {"deleteOptions": {"preconditions": {precondition: before["metadata"][precondition]}}}
+    assert (await ask(cluster, "POST", f"{PODS}/a/eviction", right)).status == 201
+    found = (await ask(cluster, "GET", f"{PODS}/a")).body
+    assert found["metadata"]["deletionTimestamp"]
 
 
 async def test_a_service_account_gets_tokens_the_server_believes(cluster: TestCluster) -> None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES, builtin_kind
+from grappe.api.resources import (
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    SERVICE_CIDRS,
+    SERVICES,
+    builtin_kind,
+)
 from grappe.testing.cluster import TestCluster
 from tests.cluster.api_requests import ask
 
@@ -18,6 +25,27 @@ async def test_the_services_of_the_cluster_have_their_addresses(cluster: TestClu
     assert {port["protocol"] for port in dns["spec"]["ports"]} == {"TCP", "UDP"}
     slices = await cluster.client.get(ENDPOINT_SLICES, "kubernetes", "default")
     assert slices["ports"][0]["port"] == cluster.config.port
+
+
+async def test_the_range_of_cluster_ips_is_told_and_made_again(cluster: TestCluster) -> None:
+    path = "/apis/networking.k8s.io/v1/servicecidrs"
+
+    async def told() -> Object:
+        return (await ask(cluster, "GET", f"{path}/kubernetes")).body
+
+    found = await told()
+    assert found["spec"] == {"cidrs": [cluster.config.service_cidr]}
+    (ready,) = found["status"]["conditions"]
+    assert (ready["type"], ready["status"]) == ("Ready", "True")
+    assert (await ask(cluster, "DELETE", f"{path}/kubernetes")).status == 200
+    async for event in cluster.client.watch(
+        SERVICE_CIDRS, resource_version=found["metadata"]["resourceVersion"]
+    ):
+        if event.type == "MODIFIED":
+            break
+    again = await told()
+    assert again["metadata"]["uid"] != found["metadata"]["uid"]
+    assert again["status"]["conditions"][0]["type"] == "Ready"
 
 
 async def test_what_is_deleted_is_made_again(cluster: TestCluster) -> None:

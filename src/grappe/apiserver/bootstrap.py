@@ -1,6 +1,7 @@
 """The objects every cluster has, made on the first start and put right on each later one.
 
-Namespaces, RBAC defaults, system priority classes, and the Services `kubernetes` and `kube-dns`.
+Namespaces, RBAC defaults, system priority classes, the Services `kubernetes` and `kube-dns`, and
+the range of cluster IPs.
 What already exists is only touched where it is wrong.
 """
 
@@ -12,10 +13,15 @@ from functools import partial
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import builtin_kind
+from grappe.api.resources import SERVICE_CIDRS, builtin_kind
 from grappe.apiserver.auth.rbac.default_roles import default_bindings, default_roles
 from grappe.apiserver.auth.rbac.reconcile import completed
-from grappe.apiserver.default_objects import namespaces, priority_classes, services
+from grappe.apiserver.default_objects import (
+    namespaces,
+    priority_classes,
+    service_range,
+    services,
+)
 from grappe.apiserver.flowcontrol.control import FLOW_SCHEMAS, LEVELS
 from grappe.apiserver.flowcontrol.keeping import put_right, unwanted
 from grappe.apiserver.flowcontrol.objects import flow_objects
@@ -50,6 +56,7 @@ async def bootstrap(config: ClusterConfig, store: Store, handler: Handler) -> No
         live = [body_of(record) for record in store.list(resource.bucket)]
         for name in list(unwanted(live, resource.kind)):
             await loopback.delete(resource, "", name)
+    await _say_ready(config, store, loopback)
 
 
 class Keeper:
@@ -58,6 +65,7 @@ class Keeper:
     do in Kubernetes. Runs from `start` to `stop`."""
 
     def __init__(self, config: ClusterConfig, store: Store, handler: Handler) -> None:
+        self._config = config
         self._store = store
         self._loopback = Loopback(handler)
         self._wanted = [*_essential(config), *((obj, put_right) for obj in flow_objects())]
@@ -86,6 +94,7 @@ class Keeper:
 
     async def _settle(self, bucket: str) -> None:
         await _settle_all(self._store, self._loopback, self._wanted)
+        await _say_ready(self._config, self._store, self._loopback)
 
 
 def _place(obj: Object) -> tuple[str, str]:
@@ -101,8 +110,29 @@ def _essential(config: ClusterConfig) -> list[tuple[Object, Correct]]:
     """What is made again as soon as somebody deletes it."""
     return [
         *((obj, _only_missing) for obj in namespaces()),
+        (service_range(config), _only_missing),
         *((obj, _overlaid) for obj in services(config)),
     ]
+
+
+async def _say_ready(config: ClusterConfig, store: Store, loopback: Loopback) -> None:
+    """The condition of the range of cluster IPs, unless somebody has told another."""
+    wanted = service_range(config)
+    live = _live(store, wanted)
+    if (
+        live is None
+        or live["spec"] != wanted["spec"]
+        or (live.get("status") or {}).get("conditions")
+    ):
+        return
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+        "lastTransitionTime": live["metadata"]["creationTimestamp"],
+    }
+    await loopback.update(SERVICE_CIDRS, {**live, "status": {"conditions": [ready]}}, "status")
 
 
 async def _settle_all(

@@ -1,4 +1,4 @@
-"""The namespaces, priority classes and services every cluster has (RBAC: auth/rbac)."""
+"""What every cluster has: namespaces, priority classes, services, their range (RBAC: auth/rbac)."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def priority_classes() -> Iterable[Object]:
             "value": value,
             "description": purpose,
         }
+
+
+def service_range(config: ClusterConfig) -> Object:
+    """The ServiceCIDR that cluster IPs are taken from."""
+    return {
+        "kind": "ServiceCIDR",
+        "apiVersion": "networking.k8s.io/v1",
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": [config.service_cidr]},
+    }
 
 
 def services(config: ClusterConfig) -> Iterable[Object]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from grappe.api import Object
 from grappe.controllers.templates import comparable, template_hash
 from grappe.reconcile.owners import owner_reference
 
 HASH = "controller.kubernetes.io/hash"
 REVISION_LABEL = "controller-revision-hash"
-"""On pods: which revision they are of."""
+"""On pods: which revision they are of. On revisions of DaemonSets: their hash, which those of
+StatefulSets have under `HASH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class History:
 
 def number(revision: Object) -> int:
     return int(revision.get("revision") or 0)
+
+
+def hash_of(revision: Object) -> str:
+    labels = revision["metadata"]["labels"]
+    return str(labels.get(REVISION_LABEL) or labels[HASH])
 
 
 def template_of(revision: Object) -> Object:
@@ -59,18 +67,28 @@ def _made(owner: Object, revision: int, collisions: int) -> Object:
     template = owner["spec"]["template"]
     digest = template_hash(template, collisions)
     labels = (template.get("metadata") or {}).get("labels") or {}
+    label = REVISION_LABEL if owner["kind"] == "DaemonSet" else HASH
+    metadata: Object = {
+        "name": f"{owner['metadata']['name']}-{digest}",
+        "namespace": owner["metadata"]["namespace"],
+        "labels": {**labels, label: digest},
+        "ownerReferences": [owner_reference(owner)],
+    }
+    if annotations := owner["metadata"].get("annotations"):
+        metadata["annotations"] = annotations
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": {
-            "name": f"{owner['metadata']['name']}-{digest}",
-            "namespace": owner["metadata"]["namespace"],
-            "labels": {**labels, HASH: digest},
-            "ownerReferences": [owner_reference(owner)],
-        },
-        "data": {"spec": {"template": {**template, "$patch": "replace"}}},
+        "metadata": metadata,
+        "data": _sorted({"spec": {"template": {**template, "$patch": "replace"}}}),
         "revision": revision,
     }
+
+
+def _sorted(data: Object) -> Object:
+    """Clients compare `data` byte for byte with what Kubernetes writes: keys in their order."""
+    found: Object = orjson.loads(orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
+    return found
 
 
 def removable(owner: Object, revisions: Sequence[Object], used: Collection[str]) -> list[Object]:

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from grappe.api.resources import BUILTIN
+from grappe.base.clock import ManualClock
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -312,6 +313,30 @@ async def test_a_list_goes_on_inconsistently_after_its_state_is_forgotten() -> N
             "Expired",
             "The resourceVersion for the provided list is too old.",
         )
+
+
+async def test_a_list_goes_on_in_its_state_for_five_minutes() -> None:
+    clock = ManualClock()
+    async with running_cluster(clock=clock) as cluster:
+        for name in ("a", "b", "c", "d"):
+            await ask(cluster, "POST", CONFIG_MAPS, config_map(name))
+        first = await ask(cluster, "GET", CONFIG_MAPS, limit="1")
+        clock.advance(200)
+        query = {"limit": "1", "continue": first.body["metadata"]["continue"]}
+        second = await ask(cluster, "GET", CONFIG_MAPS, **query)
+        assert names(second) == ["b"]
+        await ask(cluster, "POST", CONFIG_MAPS, config_map("e"))
+        clock.advance(101)
+        query = {"limit": "1", "continue": second.body["metadata"]["continue"]}
+        gone = await ask(cluster, "GET", CONFIG_MAPS, **query)
+        assert (gone.status, gone.body["reason"]) == (410, "Expired")
+        clock.advance(1000)  # a token for the newest state does not age
+        query = {"limit": "2", "continue": gone.body["metadata"]["continue"]}
+        rest = await ask(cluster, "GET", CONFIG_MAPS, **query)
+        assert names(rest) == ["c", "d"]
+        clock.advance(299)
+        query = {"limit": "2", "continue": rest.body["metadata"]["continue"]}
+        assert names(await ask(cluster, "GET", CONFIG_MAPS, **query)) == ["e"]
 
 
 async def test_which_state_a_list_shows(cluster: TestCluster) -> None:

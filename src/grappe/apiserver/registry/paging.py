@@ -2,7 +2,9 @@
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list and
 …/#retrieving-large-results-sets-in-chunks . A token is opaque to clients; its form is Kubernetes'
-own: base64 of JSON with a version `v`, a revision `rv` (-1: the newest) and the key to start at.
+own: base64 of JSON with a version `v`, a revision `rv` (-1: the newest) and the key to start at;
+and `from`, when the first page was shown. A token expires five minutes after that, as it does with
+Kubernetes when etcd is compacted: clients may count on neither less nor more.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import orjson
 from grappe.api import Object
 from grappe.api.errors import ApiError, bad_request, gone
 from grappe.apiserver.registry.parameters import ListOptions, revision, too_large_revision
+from grappe.base.clock import Clock
 
 _TOO_OLD = "The resourceVersion for the provided list is too old."
 _TOKEN_TOO_OLD = (
@@ -28,36 +31,47 @@ _TOKEN_TOO_OLD = (
 )
 _FORM = "meta.k8s.io/v1"
 _NEWEST = -1
+LIFETIME = 300.0
+"""For so many seconds a list goes on in the state of its first page."""
 _ALIEN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class Page(NamedTuple):
-    """Where a list continues: after `start`, in the state of `revision` (None: the newest)."""
+    """Where a list continues: after `start`, in the state of `revision` (None: the newest).
+    `began` is when its first page was shown, in seconds since the epoch."""
 
     revision: int | None
     start: str
+    began: float = 0.0
 
 
-def page_of(newest: int, options: ListOptions) -> Page:
+def page_of(newest: int, options: ListOptions, clock: Clock) -> Page:
     """What a list is to show when `newest` is the newest revision; ApiError 400 for what makes no
-    sense, 504 for a revision that is still to come."""
+    sense, 410 for a token that has expired, 504 for a revision that is still to come."""
+    now = clock.now() if options.limit or options.continue_token else 0.0
     if options.continue_token:
         page = _read(options.continue_token)
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
+        if page.revision is None:
+            return page._replace(began=now)
+        if now - page.began > LIFETIME:
+            raise ExpiredTokenError(token(None, page.start))
         return page
     asked = revision(options.resource_version)
     if not asked:
-        return Page(None, "")
+        return Page(None, "", now)
     if asked > newest:
         raise too_large_revision(asked, newest)
     exact = options.match == "Exact" or (options.limit > 0 and not options.match)
-    return Page(asked if exact else None, "")
+    return Page(asked if exact else None, "", now)
 
 
-def token(state: int | None, key: str) -> str:
+def token(state: int | None, key: str, began: float = 0.0) -> str:
     """The token that goes on after `key` in the state of that revision (None: the newest)."""
     facts: Object = {"v": _FORM, "rv": _NEWEST if state is None else state, "start": f"{key}\0"}
+    if state is not None:
+        facts["from"] = int(began)
     return base64.urlsafe_b64encode(orjson.dumps(facts)).rstrip(b"=").decode()
 
 
@@ -75,7 +89,8 @@ def _read(text: str) -> Page:
     form, state, start = facts.get("v", ""), facts.get("rv", 0), facts.get("start", "")
     if form != _FORM:
         raise _invalid(f": server does not recognize this encoded version {form}")
-    if type(state) is not int or not isinstance(start, str):
+    began = facts.get("from", 0)
+    if type(state) is not int or type(began) is not int or not isinstance(start, str):
         raise _invalid(": it holds values of other types")
     if state == 0:
         raise _invalid(f": incorrect encoded start resourceVersion (version {_FORM})")
@@ -84,7 +99,7 @@ def _read(text: str) -> Page:
     key = start.removesuffix("\0")
     if any(part in ("", ".", "..") for part in key.removeprefix("/").split("/")):
         raise _invalid(f": {start}")
-    return Page(None if state < 0 else state, key)
+    return Page(None if state < 0 else state, key, began)
 
 
 def _invalid(why: str) -> ApiError:

@@ -83,11 +83,13 @@ def list_objects(backend: Backend, call: Call) -> Response | Awaitable[Response]
 
 
 class Found(NamedTuple):
-    """What a list is made of: records that may be in it, and the list's metadata."""
+    """What a list is made of: records that may be in it, and the list's metadata. Its first page
+    `began`, in seconds since the epoch."""
 
     wanted: Filter
     limit: int
     state: int
+    began: float
     candidates: Sequence[Record]
     metadata: Object
 
@@ -96,13 +98,13 @@ class Found(NamedTuple):
         there are more is told in its metadata."""
         if self.wanted.everything:
             return candidates
-        return _limited(candidates, self.wanted, self.limit, self.state, self.metadata)
+        return _limited(candidates, self.wanted, self.limit, self.state, self.began, self.metadata)
 
 
 def find(backend: Backend, call: Call, options: ListOptions) -> Found:
     """Look up what a list with these options is made of; ApiError 400, 410 or 504."""
     wanted = parse_filter(call.served, call.info.namespace, options)
-    page = page_of(backend.store.revision, options)
+    page = page_of(backend.store.revision, options, backend.clock)
     state = backend.store.revision if page.revision is None else page.revision
     metadata: Object = {"resourceVersion": str(state)}
     try:
@@ -114,7 +116,7 @@ def find(backend: Backend, call: Call, options: ListOptions) -> Found:
         raise expired(options, page) from None
     except FutureRevisionError:
         raise too_large_revision(state, backend.store.revision) from None
-    return Found(wanted, options.limit, state, found, metadata)
+    return Found(wanted, options.limit, state, page.began, found, metadata)
 
 
 async def _in_turns(
@@ -168,13 +170,18 @@ def _page(
         wanted.served.bucket, limit, wanted.prefix, after=page.start, at=page.revision
     )
     if left:
-        metadata["continue"] = token(state, found[-1].key)
+        metadata["continue"] = token(state, found[-1].key, page.began)
         metadata["remainingItemCount"] = left
     return found
 
 
 def _limited(
-    found: Sequence[Record], wanted: Filter, limit: int, state: int, metadata: Object
+    found: Sequence[Record],
+    wanted: Filter,
+    limit: int,
+    state: int,
+    began: float,
+    metadata: Object,
 ) -> Sequence[Record]:
     """The records that pass the selectors, up to `limit`; whether there are more is told in the
     list's metadata."""
@@ -183,5 +190,5 @@ def _limited(
     records = list(islice(filter(wanted.matches, found), limit + 1))
     if len(records) > limit:
         records.pop()
-        metadata["continue"] = token(state, records[-1].key)
+        metadata["continue"] = token(state, records[-1].key, began)
     return records

@@ -13,7 +13,7 @@ from grappe.controllers.informers import CONTROLLER, ORPHAN
 from grappe.controllers.own_writes import OwnWrites
 from grappe.controllers.pod_control import PodControl
 from grappe.controllers.revision_control import RevisionControl
-from grappe.controllers.revisions import HASH
+from grappe.controllers.revisions import REVISION_LABEL, hash_of
 from grappe.controllers.statuses import write_status
 from grappe.controllers.watching import OwnerWatch
 from grappe.reconcile import Controller, Key, Result
@@ -58,13 +58,13 @@ class DaemonSetController:
         now = self._clock.now()
         pods = await self._look(daemonset)
         newest = await self._revisions.newest(daemonset)
-        digest = newest["metadata"]["labels"][HASH]
+        digest = hash_of(newest)
         plan = decide(World(daemonset, self._nodes.list(), pods, digest), now)
         answer = await write_status(self._client, DAEMON_SETS, daemonset, plan.status)
         if answer is not None:
             self._versions.wrote(answer)
         await self._act(daemonset, plan, digest)
-        hashes = {(p["metadata"].get("labels") or {}).get("controller-revision-hash") for p in pods}
+        hashes = {(p["metadata"].get("labels") or {}).get(REVISION_LABEL) for p in pods}
         name = daemonset["metadata"]["name"]
         used = {f"{name}-{h}" for h in (digest, *hashes) if h}
         await self._revisions.forget_old(daemonset, used)

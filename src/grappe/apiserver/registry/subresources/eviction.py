@@ -1,14 +1,15 @@
-"""`pods/eviction`: deletion that asks the pod's disruption budget first.
+"""`pods/eviction`: deletion that asks the pod's disruption budget first, and tells the pod why.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from grappe.api import Object
-from grappe.api.errors import ApiError, bad_request, not_found
+from grappe.api.errors import OBJECT_MODIFIED, ApiError, bad_request, conflict, not_found
 from grappe.api.resources import builtin_kind
 from grappe.api.selectors import label_selector_from_object
 from grappe.apiserver.http.messages import Response
@@ -50,9 +51,55 @@ async def evict(backend: Backend, call: Call) -> Response:
     pod = decode(call.served, live)
     if not _needs_no_budget(pod):
         await _spend(backend, call, pod, options)
+    if not options.dry_run:
+        options = await _mark(backend, call, options)
     await delete_object(backend, call, call.key, call.info.name, options)
     answer: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return answer_object(201, {**answer, "code": 201}, form)
+
+
+async def _mark(backend: Backend, call: Call, options: DeleteOptions) -> DeleteOptions:
+    """Say on the pod why it will go: a Job's failure policy, for one, asks. A precondition that
+    named the pod as it was names it as it is then."""
+    bucket = call.served.bucket
+    for _ in range(_ATTEMPTS):
+        live = backend.store.latest(bucket, call.key)
+        if live is None:
+            raise not_found(call.served.resource.plural, call.info.name)
+        pod = decode(call.served, live)
+        if options.uid not in ("", pod["metadata"]["uid"]):
+            return options  # the deletion refuses it in its own words
+        if options.resource_version not in ("", str(live.revision)):
+            return options
+        _add_condition(pod, rfc3339(backend.clock.now()))
+        try:
+            make = partial(draft, call.served, pod)
+            record = await commit(partial(backend.store.put, bucket, call.key, live.revision, make))
+        except RevisionMismatchError:
+            continue
+        if not options.resource_version:
+            return options
+        return replace(options, resource_version=str(record.revision))
+    raise conflict(call.served.resource.plural, call.info.name, OBJECT_MODIFIED)
+
+
+def _add_condition(pod: Object, now: str) -> None:
+    status = pod.setdefault("status", {})
+    conditions = status.setdefault("conditions", [])
+    marks: Object = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+        "lastTransitionTime": now,
+    }
+    for place, condition in enumerate(conditions):
+        if condition.get("type") == marks["type"]:
+            if condition.get("status") == "True":
+                marks["lastTransitionTime"] = condition.get("lastTransitionTime") or now
+            conditions[place] = marks
+            return
+    conditions.append(marks)
 
 
 def _needs_no_budget(pod: Object) -> bool:
