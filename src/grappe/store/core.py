@@ -36,7 +36,7 @@ log = logging.getLogger("grappe.store")
 _QUIET_TURNS = 2
 """Turns of the loop without another write after which a group is committed: a request that has
 arrived needs one to become a task and one to write. A commit costs as much as fifty turns."""
-_GROUP_SECONDS = 0.002
+_GROUP_SECONDS = 0.005
 _GROUP_WRITES = 512
 """However busy the loop is, a group waits no longer and grows no larger than this."""
 
