@@ -114,3 +114,132 @@ async def test_a_finished_job_goes_after_its_time(cluster: TestCluster) -> None:
         made.behave = lambda pod: "Succeeded"
         await cluster.client.create(JOBS, job(ttlSecondsAfterFinished=1))
         await until(lambda: gone(cluster.client, JOBS, "task"))
+
+
+def index_of(pod: Object) -> int:
+    return int(pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"])
+
+
+def odd_fail(pod: Object) -> str:
+    return "Failed" if index_of(pod) % 2 else "Succeeded"
+
+
+async def test_each_index_fails_by_itself(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = odd_fail
+        subject = job(
+            completions=4, parallelism=2, completionMode="Indexed", backoffLimitPerIndex=0
+        )
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Failed"))
+        status = found["status"]
+        assert (status["failedIndexes"], status["completedIndexes"]) == ("1,3", "0,2")
+        assert (status["failed"], status["succeeded"]) == (2, 2)
+        assert [(c["type"], c["reason"]) for c in status["conditions"]] == [
+            ("FailureTarget", "FailedIndexes"),
+            ("Failed", "FailedIndexes"),
+        ]
+        pods = (await cluster.client.list(PODS, "default")).items
+        assert not any(p["metadata"].get("finalizers") for p in pods)
+
+
+async def test_the_count_of_failures_goes_on_with_the_next_pod_of_an_index(
+    cluster: TestCluster,
+) -> None:
+    count = "batch.kubernetes.io/job-index-failure-count"
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Failed"
+        subject = job(completions=1, completionMode="Indexed", backoffLimitPerIndex=1)
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Failed"))  # 10 s between the two
+        assert found["status"]["failedIndexes"] == "0"
+        assert found["status"]["failed"] == 2
+        pods = (await cluster.client.list(PODS, "default")).items
+        assert sorted(p["metadata"]["annotations"][count] for p in pods) == ["0", "1"]
+
+
+async def test_too_many_failed_indexes_end_the_job(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Failed" if index_of(pod) == 0 else "Running"
+        subject = job(
+            completions=4,
+            parallelism=2,
+            completionMode="Indexed",
+            backoffLimitPerIndex=0,
+            maxFailedIndexes=0,
+        )
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Failed"))
+        assert found["status"]["failedIndexes"] == "0"
+        [reason] = {c["reason"] for c in found["status"]["conditions"]}
+        assert reason == "MaxFailedIndexesExceeded"
+
+        async def alone() -> bool:
+            pods = (await cluster.client.list(PODS, "default")).items
+            return [index_of(p) for p in pods] == [0]
+
+        await until(alone)
+
+
+async def test_fail_index_does_not_try_again(cluster: TestCluster) -> None:
+    unready = {"type": "Ready", "status": "False"}
+    async with plant(cluster) as made:
+        made.behave = odd_fail
+        subject = job(
+            completions=2,
+            parallelism=2,
+            completionMode="Indexed",
+            backoffLimitPerIndex=9,
+            podFailurePolicy={"rules": [{"action": "FailIndex", "onPodConditions": [unready]}]},
+        )
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Failed"))
+        status = found["status"]
+        assert (status["failedIndexes"], status["completedIndexes"]) == ("1", "0")
+        assert (status["failed"], status["succeeded"]) == (1, 1)
+
+
+async def test_a_success_policy_that_is_met_completes_the_job(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Succeeded" if index_of(pod) == 0 else "Running"
+        subject = job(
+            completions=5,
+            parallelism=2,
+            completionMode="Indexed",
+            successPolicy={"rules": [{"succeededIndexes": "0"}]},
+        )
+        await cluster.client.create(JOBS, subject)
+        found = await until(lambda: over(cluster.client, "Complete"))
+        status = found["status"]
+        assert status["completedIndexes"] == "0"
+        assert "failed" not in status
+        assert "active" not in status
+        assert (status["ready"], status["terminating"]) == (0, 0)
+        assert [(c["type"], c["reason"], c["message"]) for c in status["conditions"]] == [
+            (kind, "SuccessPolicy", "Matched rules at index 0")
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+
+
+async def test_an_elastic_job_is_made_smaller(cluster: TestCluster) -> None:
+    async with plant(cluster) as made:
+        made.behave = lambda pod: "Running" if index_of(pod) == 3 else "Succeeded"
+        subject = job(completions=4, parallelism=4, completionMode="Indexed")
+        await cluster.client.create(JOBS, subject)
+
+        async def most() -> bool:
+            found = await cluster.client.get(JOBS, "task", "default")
+            return (found.get("status") or {}).get("completedIndexes") == "0-2"
+
+        await until(most)
+        smaller = {"spec": {"completions": 2, "parallelism": 2}}
+        await cluster.client.patch(JOBS, "task", smaller, "default")
+        found = await until(lambda: over(cluster.client, "Complete"))
+        assert (found["status"]["completedIndexes"], found["status"]["succeeded"]) == ("0,1", 2)
+
+
+async def test_a_suspended_job_with_nothing_to_do_is_complete(cluster: TestCluster) -> None:
+    async with plant(cluster):
+        await cluster.client.create(JOBS, job(suspend=True, completions=0))
+        found = await until(lambda: over(cluster.client, "Complete"))
+        assert "startTime" not in found["status"]

@@ -13,8 +13,10 @@ from grappe.reconcile import conditions
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
+INDEX_IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 
-_KEPT_ANNOTATIONS = (DELETION_COST, COMPLETION_INDEX)
+_KEPT_ANNOTATIONS = (DELETION_COST, COMPLETION_INDEX, INDEX_FAILURES, INDEX_IGNORED_FAILURES)
 _META = (
     "name",
     "namespace",

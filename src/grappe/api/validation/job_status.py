@@ -73,13 +73,13 @@ def update(new: Object, old: Object) -> Causes:
     )
     yield from _uncounted(status.get("uncountedTerminatedPods") or {})
     yield from _conditions(now, new)
-    yield from _times(status, now)
+    yield from _times(new, status, now)
     yield from _counts(status, now)
     yield from _indexes(new, status)
     for kind in ("Failed", "Complete", "FailureTarget"):
         if kind in was and kind not in now:
             yield unfit(_AT, f"cannot disable the terminal {kind}=True condition")
-    for field in ("failed", "succeeded"):
+    for field in ("failed",) if _is_elastic(new["spec"]) else ("failed", "succeeded"):
         if status.get(field, 0) < before.get(field, 0):
             detail = f"cannot decrease the {field} counter"
             yield invalid(f"status.{field}", status.get(field, 0), detail)
@@ -95,6 +95,12 @@ def update(new: Object, old: Object) -> Causes:
     if "Complete" in was and "SuccessCriteriaMet" in now - was:
         detail = "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions"
         yield unfit(_AT, detail)
+
+
+def _is_elastic(spec: Object) -> bool:
+    """Whether it may be made smaller, and then have fewer indexes that succeeded."""
+    indexed = spec.get("completionMode") == "Indexed"
+    return indexed and spec.get("completions") == spec.get("parallelism")
 
 
 def _uncounted(pods: Object) -> Causes:
@@ -126,7 +132,7 @@ def _conditions(now: set[str], job: Object) -> Causes:
         yield unfit(_AT, detail)
 
 
-def _times(status: Object, now: set[str]) -> Causes:
+def _times(job: Object, status: Object, now: set[str]) -> Causes:
     started, ended = status.get("startTime"), status.get("completionTime")
     at = "status.completionTime"
     if ended and "Complete" not in now:
@@ -136,7 +142,8 @@ def _times(status: Object, now: set[str]) -> Causes:
         yield required(at, "completionTime is required for Complete jobs")
     if started and ended and ended < started:
         yield invalid(at, ended, "completionTime cannot be set before startTime")
-    if now & {"Complete", "Failed"} and not started:
+    never_ran = job["spec"].get("suspend") and job["spec"].get("completions") == 0
+    if now & {"Complete", "Failed"} and not started and not never_ran:
         yield required("status.startTime", "startTime is required for finished job")
 
 

@@ -12,6 +12,8 @@ https://kubernetes.io/docs/concepts/workloads/controllers/job/
     indexes.py    completion indexes as text and as numbers
     backoff.py    how long to wait after failures
     policy.py     podFailurePolicy
+    perindex.py   backoffLimitPerIndex: failures counted, and waited for, index by index
+    ending.py     when it ends, and how: limits, deadline, failed indexes, successPolicy
     pods.py       the pods it makes
     decide.py     all of it put together
 """

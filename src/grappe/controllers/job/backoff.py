@@ -17,21 +17,42 @@ LONGEST = 600.0
 
 
 def finished_at(pod: Object) -> float:
-    """When a finished pod's last container ended; else when it stopped being ready, or when its
-    deletion was asked for, or when it was made."""
-    status = pod.get("status") or {}
-    ended = [
-        state["finishedAt"]
-        for c in status.get("containerStatuses") or ()
-        if (state := (c.get("state") or {}).get("terminated")) and state.get("finishedAt")
-    ]
-    if ended:
-        return max(map(parse_rfc3339, ended))
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "Ready" and condition.get("lastTransitionTime"):
-            return parse_rfc3339(condition["lastTransitionTime"])
+    """When the last container of a failed or finished pod ended; else when the pod stopped being
+    ready, or when its deletion was asked for, or when it was made."""
+    ended = _containers_ended_at(pod)
+    if ended is not None:
+        return ended
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            if condition.get("lastTransitionTime"):
+                return parse_rfc3339(condition["lastTransitionTime"])
+            break
     meta = pod["metadata"]
-    return parse_rfc3339(meta.get("deletionTimestamp") or meta["creationTimestamp"])
+    if meta.get("deletionTimestamp"):
+        grace = int(meta.get("deletionGracePeriodSeconds") or 0)
+        return parse_rfc3339(meta["deletionTimestamp"]) - grace
+    return parse_rfc3339(meta["creationTimestamp"])
+
+
+def _containers_ended_at(pod: Object) -> float | None:
+    """None while a container, or a sidecar, has not ended."""
+    status = pod.get("status") or {}
+    sidecars = {
+        c["name"]
+        for c in (pod.get("spec") or {}).get("initContainers") or ()
+        if c.get("restartPolicy") == "Always"
+    }
+    watched = [*(status.get("containerStatuses") or ())]
+    watched += [c for c in status.get("initContainerStatuses") or () if c["name"] in sidecars]
+    ends = [
+        ((c.get("state") or {}).get("terminated") or {}).get("finishedAt") or "" for c in watched
+    ]
+    return max(map(parse_rfc3339, ends)) if ends and all(ends) else None
+
+
+def wait_after(failures: int) -> float:
+    """Seconds from the last failure of so many (one or more) until the next attempt."""
+    return min(FIRST * 2.0 ** min(failures - 1, 30), LONGEST)
 
 
 def retry_at(pods: Iterable[Object]) -> float:
@@ -45,4 +66,4 @@ def retry_at(pods: Iterable[Object]) -> float:
     ]
     if not failures:
         return 0.0
-    return max(failures) + min(FIRST * 2.0 ** min(len(failures) - 1, 30), LONGEST)
+    return max(failures) + wait_after(len(failures))

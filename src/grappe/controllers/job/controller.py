@@ -84,7 +84,7 @@ class JobController:
             await self._release(job, pod)
         failure = await self._control.delete(job, (*plan.drop, *plan.delete))
         if failure is None and plan.create:
-            pods = [make_pod(job, index) for index in plan.create]
+            pods = [make_pod(job, i, plan.replaced(i)) for i in plan.create]
             failure = await self._control.create(job, pods)
         return failure
 

@@ -59,9 +59,10 @@ def completions(job: Object) -> int | None:
 def index_of(pod: Object) -> int | None:
     """The completion index a pod works for."""
     try:
-        return int((pod["metadata"].get("annotations") or {})[COMPLETION_INDEX])
+        index = int((pod["metadata"].get("annotations") or {})[COMPLETION_INDEX])
     except (KeyError, ValueError):
         return None
+    return index if index >= 0 else None
 
 
 def has_failed(job: Object, pod: Object) -> bool:
@@ -73,8 +74,9 @@ def has_failed(job: Object, pod: Object) -> bool:
     return not waits and is_terminating(pod) and phase(pod) != "Succeeded"
 
 
-def tally(job: Object, pods: Sequence[Object]) -> Tally:
-    """What `pods`, all that the Job owns, add to what has been counted."""
+def tally(job: Object, pods: Sequence[Object], *, failing: bool = False) -> Tally:
+    """What `pods`, all that the Job owns, add to what has been counted; `failing`: the Job is
+    over, and what has not succeeded by now has failed."""
     status = job.get("status") or {}
     written = status.get("uncountedTerminatedPods") or {}
     tracked = {
@@ -89,21 +91,26 @@ def tally(job: Object, pods: Sequence[Object]) -> Tally:
     counted_failed = int(status.get("failed") or 0)
     counted_failed += len(written.get("failed") or ()) - len(failed)
     completed: set[int] = set()
+    lost: set[int] = set()  # an index that failed for good stays so, whatever ends later
     limit = completions(job) or 0
     if is_indexed(job):
         completed = indexes.parse(status.get("completedIndexes") or "", limit)
+        lost = indexes.parse(status.get("failedIndexes") or "", limit)
     else:
         counted_succeeded += len(written.get("succeeded") or ()) - len(succeeded)
     release: list[Object] = []
     for uid, pod in tracked.items():
-        if phase(pod) == "Succeeded":
-            index = index_of(pod)
+        index = index_of(pod) if is_indexed(job) else None
+        is_ours = not is_indexed(job) or (index is not None and index < limit)
+        if uid in failed:
+            pass  # whatever it came to since
+        elif phase(pod) == "Succeeded":
             if not is_indexed(job):
                 succeeded.add(uid)
-            elif index is not None and index < limit:
+            elif index is not None and is_ours and index not in lost:
                 completed.add(index)
-        elif has_failed(job, pod):
-            if phase(pod) != "Failed" or judge(job, pod).action != "Ignore":
+        elif failing or has_failed(job, pod):
+            if is_ours and judge(job, pod).action != "Ignore":
                 failed.add(uid)
         else:
             continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from grappe.api import Object
-from grappe.base.clock import parse_rfc3339, rfc3339
-from grappe.controllers.job import indexes
+from grappe.base.clock import rfc3339
+from grappe.controllers.job import indexes, perindex
 from grappe.controllers.job.backoff import retry_at
 from grappe.controllers.job.counting import (
     FINALIZER,
@@ -19,7 +19,8 @@ from grappe.controllers.job.counting import (
     is_indexed,
     tally,
 )
-from grappe.controllers.job.policy import judge
+from grappe.controllers.job.ending import Ending, deadline, ending, standing
+from grappe.controllers.job.perindex import PerIndex, limit_per_index
 from grappe.controllers.pods import is_active, is_finished, is_ready, is_terminating, phase
 from grappe.controllers.statuses import without_zeros
 from grappe.reconcile import conditions
@@ -53,20 +54,12 @@ class Plan:
     drop: tuple[Object, ...] = ()
     delete: tuple[Object, ...] = ()
     create: tuple[int | None, ...] = ()
+    held: Mapping[int, Object] = field(default_factory=dict)
     look_again_at: float | None = None
 
-
-class Verdict(NamedTuple):
-    """How the Job ends: `condition` is SuccessCriteriaMet or FailureTarget."""
-
-    condition: str
-    reason: str
-    message: str
-
-
-_REACHED = Verdict(
-    "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods"
-)
+    def replaced(self, index: int | None) -> Object | None:
+        """The failed pod that a new one for this index carries on from."""
+        return None if index is None else self.held.get(index)
 
 
 @dataclass(slots=True)
@@ -101,22 +94,27 @@ def decide(world: World, now: float) -> Plan:
     if draft.start_time is None and not suspended:
         draft.start_time = rfc3339(now)
     active = [p for p in world.pods if is_active(p)]
-    verdict = _standing_verdict(job) or _verdict(world, count, draft, active, now)
-    if verdict is not None:
-        _end(draft, verdict, world, count, active, now)
+    per_index = perindex.look(job, world.pods, count.completed)
+    end = standing(job) or _ending(world, draft, count, per_index, now)
+    if end is not None:
+        if not end.is_success:
+            count = tally(job, world.pods, failing=True)
+        _end(draft, end, world, count, active, now)
     else:
+        count = per_index.hold_back(count)
         _suspend(draft, suspended, now)
         if suspended:
             draft.drop += active
         else:
-            _run(draft, world, count, active, now)
+            _run(draft, world, count, per_index, active, now)
     return Plan(
-        status=_status(world, draft, count, active),
+        status=_status(world, draft, count, per_index, active),
         events=tuple(draft.events),
         release=count.release,
         drop=tuple(draft.drop),
         delete=tuple(draft.delete),
         create=tuple(draft.create),
+        held=per_index.held,
         look_again_at=min(draft.times, default=None),
     )
 
@@ -124,89 +122,47 @@ def decide(world: World, now: float) -> Plan:
 # -- how it ends ------------------------------------------------------------
 
 
-def _standing_verdict(job: Object) -> Verdict | None:
-    """What was decided before and is being carried out."""
-    for kind in ("FailureTarget", "SuccessCriteriaMet"):
-        found = conditions.find(job, kind)
-        if found is not None and found.get("status") == "True":
-            return Verdict(kind, found.get("reason") or "", found.get("message") or "")
-    return None
-
-
-def _verdict(
-    world: World, count: Tally, draft: _Draft, active: Sequence[Object], now: float
-) -> Verdict | None:
-    job = world.job
-    for pod in world.pods:
-        if phase(pod) == "Failed" and FINALIZER in (pod["metadata"].get("finalizers") or ()):
-            found = judge(job, pod)
-            if found.action == "FailJob":
-                return Verdict("FailureTarget", "PodFailurePolicy", found.message)
-    limit = job["spec"].get("backoffLimit")
-    if count.all_failed > (6 if limit is None else limit) or _restarted_too_often(world, limit):
-        message = "Job has reached the specified backoff limit"
-        return Verdict("FailureTarget", "BackoffLimitExceeded", message)
-    deadline = job["spec"].get("activeDeadlineSeconds")
-    if deadline is not None and draft.start_time is not None and not job["spec"].get("suspend"):
-        ends = parse_rfc3339(draft.start_time) + deadline
-        if ends <= now:
-            message = "Job was active longer than specified deadline"
-            return Verdict("FailureTarget", "DeadlineExceeded", message)
-        draft.times.append(ends)
-    wanted = completions(job)
-    if wanted is None:
-        done = count.all_succeeded > 0 and not active
-    else:
-        done = count.all_succeeded >= wanted
-    return _REACHED if done else None
-
-
-def _restarted_too_often(world: World, limit: int | None) -> bool:
-    """Where containers restart in place, their restarts count as failures."""
-    if world.job["spec"]["template"]["spec"].get("restartPolicy") != "OnFailure":
-        return False
-    restarts = sum(
-        container.get("restartCount") or 0
-        for pod in world.pods
-        if phase(pod) in ("Running", "Pending")
-        for kind in ("initContainerStatuses", "containerStatuses")
-        for container in (pod.get("status") or {}).get(kind) or ()
-    )
-    most = 6 if limit is None else limit
-    return restarts > 0 if most == 0 else restarts >= most
+def _ending(
+    world: World, draft: _Draft, count: Tally, per_index: PerIndex, now: float
+) -> Ending | None:
+    last = deadline(world.job, draft.start_time)
+    if last is not None and last > now:
+        draft.times.append(last)
+    late = last is not None and last <= now
+    return ending(world.job, world.pods, count, per_index, late)
 
 
 def _end(
     draft: _Draft,
-    verdict: Verdict,
+    end: Ending,
     world: World,
     count: Tally,
     active: Sequence[Object],
     now: float,
 ) -> None:
     """Say so, remove what still runs, and once all is counted and gone say that it is over."""
-    success = verdict.condition == "SuccessCriteriaMet"
-    draft.conditions = _with(draft.conditions, verdict.condition, verdict, now)
+    success = end.is_success
+    draft.conditions = _with(draft.conditions, end.condition, end, now)
     (draft.drop if success else draft.delete).extend(active)
     leaving = [p for p in world.pods if is_terminating(p) and not is_finished(p)]
     if active or leaving or not count.is_settled:
         return
     final = "Complete" if success else "Failed"
-    draft.conditions = _with(draft.conditions, final, verdict, now)
+    draft.conditions = _with(draft.conditions, final, end, now)
     if success:
         draft.completion_time = rfc3339(now)
         draft.events.append(Event("Normal", "Completed", "Job completed"))
     else:
-        draft.events.append(Event("Warning", verdict.reason, verdict.message))
+        draft.events.append(Event("Warning", end.reason, end.message))
 
 
-def _with(listed: list[Object], kind: str, verdict: Verdict, now: float) -> list[Object]:
+def _with(listed: list[Object], kind: str, end: Ending, now: float) -> list[Object]:
     wanted = {
         "type": kind,
         "status": "True",
         "lastProbeTime": rfc3339(now),
-        "reason": verdict.reason,
-        "message": verdict.message,
+        "reason": end.reason,
+        "message": end.message,
     }
     if any(c.get("type") == kind and c.get("status") == "True" for c in listed):
         return listed
@@ -236,10 +192,18 @@ def _suspend(draft: _Draft, suspended: bool, now: float) -> None:
 # -- how it runs ------------------------------------------------------------
 
 
-def _run(draft: _Draft, world: World, count: Tally, active: Sequence[Object], now: float) -> None:
+def _run(
+    draft: _Draft,
+    world: World,
+    count: Tally,
+    per_index: PerIndex,
+    active: Sequence[Object],
+    now: float,
+) -> None:
     """Make or remove pods so that as many run as are wanted."""
     job = world.job
-    useless = _useless(job, active, count.completed)
+    over = count.completed | per_index.failed
+    useless = _useless(job, active, over)
     draft.drop += useless
     active = [p for p in active if p not in useless]
     wanted = _wanted_active(job, count, active)
@@ -263,19 +227,28 @@ def _run(draft: _Draft, world: World, count: Tally, active: Sequence[Object], no
     missing = min(-surplus - waiting, BURST)
     if missing <= 0:
         return
-    at = retry_at(p for p in world.pods)
+    at = 0.0 if limit_per_index(job) is not None else retry_at(world.pods)
     if at > now:
         draft.times.append(at)
-        return
-    if is_indexed(job):
+    elif is_indexed(job):
         busy = {
             i for p in world.pods if not is_finished(p) and (i := _live_index(job, p)) is not None
         }
-        draft.create += indexes.first_missing(
-            count.completed | busy, missing, completions(job) or 0
-        )
+        pending = indexes.first_missing(over | busy, missing, completions(job) or 0)
+        _create(draft, pending, per_index, now)
     else:
         draft.create += [None] * missing
+
+
+def _create(draft: _Draft, pending: Sequence[int], per_index: PerIndex, now: float) -> None:
+    """Pods for these indexes, but for those that failed a moment ago."""
+    for index in pending:
+        held = per_index.held.get(index)
+        at = 0.0 if held is None else perindex.retry_at(held)
+        if at > now:
+            draft.times.append(at)
+        else:
+            draft.create.append(index)
 
 
 def _live_index(job: Object, pod: Object) -> int | None:
@@ -283,12 +256,12 @@ def _live_index(job: Object, pod: Object) -> int | None:
     return None if has_failed(job, pod) else index_of(pod)
 
 
-def _useless(job: Object, active: Sequence[Object], completed: frozenset[int]) -> list[Object]:
-    """Active pods that work for an index that is complete, unknown, or another pod's already."""
+def _useless(job: Object, active: Sequence[Object], over: frozenset[int]) -> list[Object]:
+    """Active pods that work for an index that is over, unknown, or another pod's already."""
     if not is_indexed(job):
         return []
     limit = completions(job) or 0
-    taken = set(completed)
+    taken = set(over)
     found = []
     for pod in sorted(active, key=lambda p: str(p["metadata"]["name"])):
         index = index_of(pod)
@@ -311,7 +284,9 @@ def _wanted_active(job: Object, count: Tally, active: Sequence[Object]) -> int:
 # -- what it reports ------------------------------------------------------------
 
 
-def _status(world: World, draft: _Draft, count: Tally, active: Sequence[Object]) -> Object:
+def _status(
+    world: World, draft: _Draft, count: Tally, per_index: PerIndex, active: Sequence[Object]
+) -> Object:
     job = world.job
     uncounted = without_zeros(
         {"succeeded": [*count.uncounted_succeeded], "failed": [*count.uncounted_failed]}
@@ -332,4 +307,8 @@ def _status(world: World, draft: _Draft, count: Tally, active: Sequence[Object])
     }
     if is_indexed(job):
         found["completedIndexes"] = indexes.spell(count.completed)
-    return without_zeros(found, keep=("ready", "terminating", "uncountedTerminatedPods"))
+    kept = ["ready", "terminating", "uncountedTerminatedPods"]
+    if limit_per_index(job) is not None:
+        found["failedIndexes"] = indexes.spell(per_index.failed)
+        kept.append("failedIndexes")
+    return without_zeros(found, keep=kept)

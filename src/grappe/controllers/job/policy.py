@@ -36,8 +36,8 @@ def _exit_codes(rule: Object, pod: Object, number: int) -> str:
         return ""
     meta, status = pod["metadata"], pod.get("status") or {}
     for container in (
-        *(status.get("initContainerStatuses") or ()),
         *(status.get("containerStatuses") or ()),
+        *(status.get("initContainerStatuses") or ()),
     ):
         ended = (container.get("state") or {}).get("terminated")
         if not ended or not ended.get("exitCode"):

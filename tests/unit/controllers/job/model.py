@@ -44,13 +44,13 @@ class Model:
                 writes -= 1
         for index in plan.create:
             if writes > 0:
-                self._create(index)
+                self._create(index, plan.replaced(index))
                 writes -= 1
         return plan
 
-    def _create(self, index: int | None) -> None:
+    def _create(self, index: int | None, replaced: Object | None) -> None:
         self._made += 1
-        made = make_pod(self.job, index)
+        made = make_pod(self.job, index, replaced)
         name = f"{made['metadata']['generateName']}{self._made:04}"
         meta = {**made["metadata"], "name": name, "uid": f"uid-{name}"}
         meta["creationTimestamp"] = at(self.now - NOW)
@@ -77,12 +77,13 @@ class Model:
         if meta.get("deletionTimestamp") and ended and not meta.get("finalizers"):
             del self.pods[uid]
 
-    def end(self, uid: str, phase: str) -> None:
-        """A pod runs to its end."""
+    def end(self, uid: str, phase: str, code: int = 1) -> None:
+        """A pod runs to its end; one that fails, with an exit code."""
         pod = self.pods[uid]
         if pod["status"]["phase"] in ("Succeeded", "Failed"):
             return
-        terminated = {"finishedAt": at(self.now - NOW), "exitCode": int(phase == "Failed")}
+        code = code if phase == "Failed" else 0
+        terminated = {"finishedAt": at(self.now - NOW), "exitCode": code}
         status = {"name": "c", "state": {"terminated": terminated}}
         self.pods[uid] = {**pod, "status": {"phase": phase, "containerStatuses": [status]}}
         if FINALIZER in (pod["metadata"].get("finalizers") or ()):
@@ -108,6 +109,11 @@ class Model:
     @property
     def indexes(self) -> list[int | None]:
         return [index_of(self.pods[uid]) for uid in self.running()]
+
+    def uid_of(self, index: int) -> str:
+        """The pod that runs for an index."""
+        [uid] = [u for u in self.running() if index_of(self.pods[u]) == index]
+        return uid
 
     def condition(self, kind: str) -> Object:
         listed = self.job["status"].get("conditions") or ()

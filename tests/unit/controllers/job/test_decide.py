@@ -134,6 +134,8 @@ def test_a_pod_of_an_indexed_job_knows_its_index() -> None:
     assert made["spec"]["hostname"] == "task-2"
     [variable] = made["spec"]["containers"][0]["env"]
     assert variable["name"] == "JOB_COMPLETION_INDEX"
+    path = variable["valueFrom"]["fieldRef"]["fieldPath"]
+    assert path == "metadata.labels['batch.kubernetes.io/job-completion-index']"
 
 
 def test_pod_failure_policy() -> None:
@@ -162,6 +164,22 @@ def test_pod_failure_policy() -> None:
     assert plan.status["conditions"][0]["message"] == (
         "Container c for pod default/b failed with exit code 42 matching FailJob rule at index 1"
     )
+
+
+def test_what_still_runs_when_a_job_fails_has_failed_with_it() -> None:
+    subject = job(parallelism=2, completions=4, backoffLimit=0, podReplacementPolicy="Failed")
+    pods = (tracked("a", subject, "Failed"), tracked("b", subject))
+    plan = decide(World(subject, pods), NOW)
+    assert plan.status["uncountedTerminatedPods"] == {"failed": ["uid-a", "uid-b"]}
+    assert [p["metadata"]["name"] for p in plan.release] == ["a", "b"]
+
+
+def test_a_pod_written_down_as_failed_is_let_go_although_it_succeeded_after_all() -> None:
+    subject = job(status={"uncountedTerminatedPods": {"failed": ["uid-a"]}})
+    pods = (tracked("a", subject, "Succeeded", deleting=True),)
+    plan = decide(World(subject, pods), NOW)
+    assert plan.status["uncountedTerminatedPods"] == {"failed": ["uid-a"]}
+    assert [p["metadata"]["name"] for p in plan.release] == ["a"]
 
 
 def test_pods_of_a_job_that_is_over_are_let_go() -> None:
