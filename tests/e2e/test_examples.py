@@ -12,7 +12,6 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +70,28 @@ class Folder:
         assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.fixture(scope="module")
-def guestbook(real: Grappe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grappe]:
-    """The guestbook as its README sets it up, without the last command: it calls localhost."""
-    path = tmp_path_factory.mktemp("examples")
-    folder = Folder("guestbook", path, real)
-    *setup, call = told("guestbook")[0]
+def set_up(example: str, path: Path, grappe: Grappe) -> Grappe:
+    """Run the README's first block, without its last command: that one calls localhost."""
+    folder = Folder(example, path, grappe)
+    *commands, call = told(example)[0]
     assert call.words[0] == "curl"
     try:
-        for command in setup:
+        for command in commands:
             folder.type(command)
-        yield real
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path)
+    return grappe
+
+
+@pytest.fixture(scope="module")
+def guestbook(real: Grappe, tmp_path_factory: pytest.TempPathFactory) -> Grappe:
+    return set_up("guestbook", tmp_path_factory.mktemp("guestbook"), real)
+
+
+def test_hello_web_answers(real: Grappe, tmp_path: Path) -> None:
+    set_up("hello-web", tmp_path / "build", real)
+    url = f"http://{real.get('service', 'hello-web', '-n', 'hello')['spec']['clusterIP']}/"
+    assert ask(url)[1].startswith("Hello from grappe (version 1, pod hello-web-")
 
 
 def pods(grappe: Grappe, labels: str) -> list[dict[str, Any]]:
