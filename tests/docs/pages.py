@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +42,10 @@ class Command:
         return f"{self.where} {' '.join(self.words)}"
 
 
-def blocks(*languages: str) -> list[Block]:
+def blocks(*languages: str, pages: Sequence[Path] = PAGES) -> list[Block]:
     return [
         Block(page, text[: found.start()].count("\n") + 1, found[1], found[2])
-        for page in PAGES
+        for page in pages
         for text in [page.read_text()]
         for found in _FENCE.finditer(text)
         if found[1] in languages
@@ -57,14 +57,19 @@ def inline(page: Path) -> list[str]:
     return [found[1] for found in _INLINE.finditer(_FENCE.sub("", page.read_text()))]
 
 
-def commands(*programs: str) -> list[Command]:
-    """Every command of these programs, in console blocks and between backticks."""
-    found = [
+def shown(*pages: Path) -> list[Command]:
+    """Every command in the console blocks of these pages, in their order."""
+    return [
         Command(str(block), words)
-        for block in blocks("console", "sh")
+        for block in blocks("console", "sh", pages=pages)
         for line in block.text.replace("\\\n", " ").splitlines()
         for words in _parse(line, block.language)
     ]
+
+
+def commands(*programs: str) -> list[Command]:
+    """Every command of these programs, in console blocks and between backticks."""
+    found = shown(*PAGES)
     for page in PAGES:
         for code in inline(page):
             found += [Command(str(page.relative_to(ROOT)), words) for words in _parse(code, "sh")]
