@@ -61,7 +61,7 @@ async def test_metrics_count_answers_and_objects(cluster: TestCluster) -> None:
     ]
     assert 'verb="POST"' in created
     assert 'code="201"' in created
-    assert created.endswith(" 2")  # and the one that extension API servers read
+    assert created.endswith(" 3")  # and the two that every cluster has
     assert any('resource="pods"' in line and 'code="404"' in line for line in lines)
     assert 'apiserver_storage_objects{resource="configmaps"} 2' in lines
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
