@@ -63,5 +63,5 @@ async def test_metrics_count_answers_and_objects(cluster: TestCluster) -> None:
     assert 'code="201"' in created
     assert created.endswith(" 3")  # and the two that every cluster has
     assert any('resource="pods"' in line and 'code="404"' in line for line in lines)
-    assert 'apiserver_storage_objects{resource="configmaps"} 2' in lines
+    assert 'apiserver_storage_objects{resource="configmaps"} 3' in lines
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
