@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PORT = 8080
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 5  # a busy machine may take some to tell everybody
 MESSAGE = Path("/etc/hello/message")
 VERSION = os.environ.get("VERSION", "unknown")
 stopping = threading.Event()
