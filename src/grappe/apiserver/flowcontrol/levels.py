@@ -88,17 +88,16 @@ class Seats:
         self._held = sum(level.held for level in levels.values())
         for level in gone:
             while (waiter := level.next()) is not None:
-                self._sit(level, waiter)
+                self._sit(level)
+                waiter.set_result(None)
         self._queued = {level for level in levels.values() if level.queues}
         self._call()
 
     def take(self, level: Level) -> bool:
         """Whether the request, whose flow waits for nobody, has a seat now."""
-        if level.queues or not (level.taken < level.seats or self._has_room(level)):
+        if level.queues or not self._has_room(level):
             return False
-        level.taken += 1
-        if level.taken > level.kept and self._levels.get(level.name) is level:
-            self._held += 1
+        self._sit(level)
         return True
 
     def queue(self, level: Level, flow: str) -> Future[None] | None:
@@ -133,12 +132,13 @@ class Seats:
             while level.queues and self._has_room(level):
                 waiter = level.next()
                 if waiter is not None:
-                    self._sit(level, waiter)
+                    self._sit(level)
+                    waiter.set_result(None)
             if not level.queues:
                 self._queued.discard(level)
 
-    def _sit(self, level: Level, waiter: Future[None]) -> None:
+    def _sit(self, level: Level) -> None:
+        """One more of the level's seats is taken."""
         level.taken += 1
         if level.taken > level.kept and self._levels.get(level.name) is level:
             self._held += 1
-        waiter.set_result(None)

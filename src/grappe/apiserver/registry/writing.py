@@ -32,12 +32,7 @@ from grappe.apiserver.registry import metadata as rules
 from grappe.apiserver.registry.backend import Backend, Call, key_of
 from grappe.apiserver.registry.codec import decode, draft
 from grappe.apiserver.registry.committing import commit, until_committed, until_settled
-from grappe.apiserver.registry.interface import (
-    DONE,
-    AdmissionRequest,
-    Operation,
-    ServedResource,
-)
+from grappe.apiserver.registry.interface import AdmissionRequest, Operation, ServedResource
 from grappe.apiserver.registry.parameters import WriteOptions
 from grappe.apiserver.registry.strategies.base import Strategy
 from grappe.apiserver.registry.validating import (
@@ -123,9 +118,7 @@ async def create_object(
         _track(call, None, obj, options, now)
     name = obj["metadata"].get("name") or ""
     request = admission_request(call, "CREATE", obj, None, name=name, dry_run=options.dry_run)
-    waiting = backend.admission.admit(request)
-    if waiting is not DONE:
-        await waiting
+    await backend.admission.admit(request)
     obj = request.obj or obj
     rules.name_required(obj, resource)
     rules.stamp_new(obj, backend.new_uid(), now)
@@ -142,9 +135,7 @@ async def create_object(
     while True:
         request.name = obj["metadata"]["name"]
         stored = await to_storage(served, obj)
-        waiting = backend.admission.validate(request)
-        if waiting is not DONE:
-            await waiting
+        await backend.admission.validate(request)
         attempts -= 1
         if attempts and _is_taken(backend, call, obj):
             _generate_name(backend, call, obj)  # while admission thought about it
