@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def read_configuration(path: Path, problems: Problems) -> Any:
     if found:
         raise UserError(f"{path} is wrong: " + "; ".join(found), "correct it and start again")
     return obj
+
+
+def mistyped(
+    obj: Mapping[str, Any], kind: str, versions: Sequence[str], where: str = ""
+) -> Iterator[str]:
+    """Where a document is of another kind, or of none of the versions; the first is the newest."""
+    prefix = f"{where}." if where else ""
+    if obj.get("kind") != kind:
+        yield f"{prefix}kind: must be {kind}"
+    if obj.get("apiVersion") not in versions:
+        yield f"{prefix}apiVersion: must be {versions[0]}"
 
 
 def misshapen(value: Any, shape: Any, where: str = "") -> Iterator[str]:

@@ -18,7 +18,7 @@ from grappe.apiserver.admission.pod_security_policy import (
     Policy,
     is_version,
 )
-from grappe.apiserver.configuration import misshapen, read_configuration
+from grappe.apiserver.configuration import misshapen, mistyped, read_configuration
 
 _VERSION = "apiserver.config.k8s.io/v1"
 _POD_SECURITY = "pod-security.admission.config.k8s.io/v1"
@@ -48,10 +48,7 @@ def problems(obj: Any) -> Iterator[str]:
     if wrong_shape:
         yield from wrong_shape
         return
-    if obj.get("kind") != "AdmissionConfiguration":
-        yield "kind: must be AdmissionConfiguration"
-    if obj.get("apiVersion") != _VERSION:
-        yield f"apiVersion: must be {_VERSION}"
+    yield from mistyped(obj, "AdmissionConfiguration", [_VERSION])
     seen: set[str] = set()
     for index, plugin in enumerate(obj.get("plugins") or ()):
         where, name = f"plugins[{index}]", plugin.get("name") or ""
@@ -75,10 +72,7 @@ def _pod_security_problems(obj: Any, where: str) -> Iterator[str]:
     if wrong_shape:
         yield from wrong_shape
         return
-    if obj.get("kind") != "PodSecurityConfiguration":
-        yield f"{where}.kind: must be PodSecurityConfiguration"
-    if obj.get("apiVersion") != _POD_SECURITY:
-        yield f"{where}.apiVersion: must be {_POD_SECURITY}"
+    yield from mistyped(obj, "PodSecurityConfiguration", [_POD_SECURITY], where)
     for name, value in (obj.get("defaults") or {}).items():
         told = f'{where}.defaults.{name}: Invalid value: "{value}": must be'
         if name in MODES:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from grappe.api import names
-from grappe.apiserver.configuration import misshapen
+from grappe.apiserver.configuration import misshapen, mistyped
 
 _VERSIONS = tuple(f"apiserver.config.k8s.io/{v}" for v in ("v1", "v1beta1"))
 _MOST_ISSUERS = 64
@@ -56,10 +56,7 @@ def problems(obj: Any) -> Iterator[str]:
     if wrong_shape:
         yield from wrong_shape
         return
-    if obj.get("kind") != "AuthenticationConfiguration":
-        yield "kind: must be AuthenticationConfiguration"
-    if obj.get("apiVersion") not in _VERSIONS:
-        yield f"apiVersion: must be {_VERSIONS[0]}"
+    yield from mistyped(obj, "AuthenticationConfiguration", _VERSIONS)
     issuers = obj.get("jwt") or []
     if len(issuers) > _MOST_ISSUERS:
         yield f"jwt: Too many: {len(issuers)}: must have at most {_MOST_ISSUERS} items"
