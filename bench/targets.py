@@ -29,3 +29,12 @@ WATCH_P99_MS = 50.0
 WRITES_PER_SECOND = 2000
 GET_P99_MS = 5.0
 """While that many writes a second go on."""
+
+UP_API_SECONDS = 1.0
+UP_NODE_SECONDS = 3.0
+"""From `grappe up` on, until the API and the node are ready."""
+IDLE_RESIDENT = 200 * 2**20
+IDLE_SHARE = 0.02
+"""Of a core, when nobody asks anything of server, node agent and platform."""
+POD_SECONDS = 1.0
+"""From a pod's creation until it is Ready, its image being there."""
