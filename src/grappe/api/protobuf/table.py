@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,7 +30,7 @@ Message = dict[int, Field]
 
 @cache
 def _data() -> dict[str, Any]:
-    packed = files("grappe.api.protobuf").joinpath("data/kubernetes-1.36.json.gz").read_bytes()
+    packed = (Path(__file__).parent / "data" / "kubernetes-1.36.json.gz").read_bytes()
     data: dict[str, Any] = orjson.loads(gzip.decompress(packed))
     return data
 
