@@ -184,3 +184,38 @@ async def test_kubectl_reads_logs_and_is_told_why_it_cannot_exec(tmp_path: Path)
         assert b"this pod is simulated" in err
         _, err = await kubectl(kubeconfig, "attach", "web")
         assert b"this pod is simulated" in err
+
+
+@pytest.mark.parametrize(
+    ("offered", "answer"),
+    [
+        ("", b"unable to upgrade: X-Stream-Protocol-Version is required"),
+        (
+            "X-Stream-Protocol-Version: v9\r\n",
+            b"unable to upgrade: unable to negotiate protocol: client supports [v9], "
+            b"server accepts [v4.channel.k8s.io v3.channel.k8s.io v2.channel.k8s.io "
+            b"channel.k8s.io]",
+        ),
+        (
+            "X-Stream-Protocol-Version: v9\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n"
+            b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\n",
+        ),
+    ],
+)
+async def test_spdy_is_agreed_on_through_the_api_server(
+    tmp_path: Path, offered: str, answer: bytes
+) -> None:
+    async with serving(tmp_path) as (cluster, _):
+        tls = client_tls(cluster, "admin")
+        path = "/api/v1/namespaces/default/pods/web/exec?container=app&command=ls&stdout=true"
+        head = f"POST {path} HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", cluster.config.port, ssl=tls)
+        writer.write(f"{head}{offered}Content-Length: 0\r\n\r\n".encode())
+        found = b""
+        async with asyncio.timeout(10):
+            while answer not in found:
+                piece = await reader.read(4096)
+                assert piece, found
+                found += piece
+        writer.close()

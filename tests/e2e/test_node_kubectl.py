@@ -40,11 +40,20 @@ def lab() -> Iterator[RealLab]:
         yield made
 
 
+@pytest.fixture(params=["websocket", "spdy"])
+def wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubectl speaks WebSocket, and SPDY when it may not."""
+    may = str(request.param == "websocket").lower()
+    monkeypatch.setenv("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", may)
+    monkeypatch.setenv("KUBECTL_PORT_FORWARD_WEBSOCKETS", may)
+
+
 def restarted_once(pod: Object) -> bool:
     statuses = pod["status"].get("containerStatuses") or [{}]
     return statuses[0].get("restartCount") == 1
 
 
+@pytest.mark.usefixtures("wire")
 def test_exec_gives_output_errors_and_the_exit_code(lab: RealLab) -> None:
     async def check() -> None:
         code, out, err = await lab.kubectl(
@@ -56,6 +65,7 @@ def test_exec_gives_output_errors_and_the_exit_code(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_exec_sends_input_to_its_end(lab: RealLab) -> None:
     async def check() -> None:
         data = os.urandom(3 << 20)
@@ -65,6 +75,7 @@ def test_exec_sends_input_to_its_end(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_exec_of_a_missing_command_says_so(lab: RealLab) -> None:
     async def check() -> None:
         code, _, err = await lab.kubectl("exec", "web", "--", "/nope", check=False)
@@ -74,6 +85,7 @@ def test_exec_of_a_missing_command_says_so(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_exec_into_a_container_that_is_not_there_says_so(lab: RealLab) -> None:
     async def check() -> None:
         code, _, err = await lab.kubectl("exec", "web", "-c", "nope", "--", "true", check=False)
@@ -83,6 +95,7 @@ def test_exec_into_a_container_that_is_not_there_says_so(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_exec_with_a_terminal_has_its_size(lab: RealLab) -> None:
     async def check() -> None:
         master, slave = pty.openpty()
@@ -109,6 +122,7 @@ def test_exec_with_a_terminal_has_its_size(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_cp_copies_ten_megabytes_both_ways(lab: RealLab, tmp_path: Path) -> None:
     async def check() -> None:
         data = os.urandom(10 << 20)
@@ -120,6 +134,7 @@ def test_cp_copies_ten_megabytes_both_ways(lab: RealLab, tmp_path: Path) -> None
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_attach_shows_output_and_sends_input(lab: RealLab) -> None:
     async def check() -> None:
         await lab.create(
@@ -210,6 +225,7 @@ async def _get(port: int) -> bytes:
     return answer
 
 
+@pytest.mark.usefixtures("wire")
 def test_port_forward_serves_many_connections(lab: RealLab) -> None:
     async def check() -> None:
         async with forwarding(lab, "pod/web", ":8080") as port, asyncio.timeout(30):
@@ -220,6 +236,7 @@ def test_port_forward_serves_many_connections(lab: RealLab) -> None:
     lab.run(check())
 
 
+@pytest.mark.usefixtures("wire")
 def test_port_forward_to_a_closed_port_fails_and_goes_on(lab: RealLab) -> None:
     async def check() -> None:
         async with forwarding(lab, "pod/web", ":9") as port, asyncio.timeout(20):

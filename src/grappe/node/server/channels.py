@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from typing import Any
 
 from grappe.api import Object
 from grappe.node.runtime.interface import Session
@@ -74,6 +75,11 @@ async def _incoming(socket: WebSocket, session: Session) -> None:
         elif channel == CLOSE and data[:1] == bytes([STDIN]):
             await session.close_input()
         elif channel == RESIZE:
-            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-                size = json.loads(data)
-                await session.resize(int(size["Width"]), int(size["Height"]))
+            with contextlib.suppress(ValueError):
+                await set_size(session, json.loads(data))
+
+
+async def set_size(session: Session, size: Any) -> None:
+    """Tell the terminal what its client says of its size, if that makes sense."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        await session.resize(int(size["Width"]), int(size["Height"]))

@@ -18,12 +18,15 @@ import orjson
 
 from grappe.api import Object
 from grappe.api.errors import ApiError
+from grappe.node.streams.spdy import SpdyConnection
 from grappe.node.streams.websocket import WebSocket, accept_key
 
 log = logging.getLogger("grappe.node.server")
 
 _HEAD_LIMIT = 64 * 1024
 _HEAD_SECONDS = 30.0
+_BLOCK = 1 << 16
+_STREAM_PROTOCOL = "X-Stream-Protocol-Version"
 _REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -83,6 +86,37 @@ class Request:
         )
         await self.writer.drain()
         return WebSocket(self.reader, self.writer), chosen
+
+    @property
+    def wants_spdy(self) -> bool:
+        return self.headers.get("upgrade", "").lower() == "spdy/3.1"
+
+    async def accept_spdy(self, protocols: tuple[str, ...]) -> tuple[SpdyConnection, str]:
+        """Upgrade to SPDY with the first protocol of the client's that is ours; Refused as
+        Kubernetes does when there is none."""
+        given = self.headers.get(_STREAM_PROTOCOL.lower())
+        if given is None:
+            raise Refused(400, f"unable to upgrade: {_STREAM_PROTOCOL} is required")
+        offered = [p.strip() for p in given.split(",")]
+        chosen = next((p for p in offered if p in protocols), None)
+        if chosen is None:
+            raise Refused(
+                403,
+                "unable to upgrade: unable to negotiate protocol: client supports "
+                f"[{' '.join(offered)}], server accepts [{' '.join(protocols)}]",
+            )
+        await self._transmit(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n"
+            f"{_STREAM_PROTOCOL}: {chosen}\r\n\r\n".encode()
+        )
+        return SpdyConnection(self._receive, self._transmit, server=True), chosen
+
+    async def _receive(self) -> bytes:
+        return await self.reader.read(_BLOCK)
+
+    async def _transmit(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
 
     async def answer(
         self, status: int, body: bytes, content_type: str = "text/plain; charset=utf-8"

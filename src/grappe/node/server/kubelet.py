@@ -19,7 +19,7 @@ from grappe.node.pods.context import NodeContext
 from grappe.node.pods.manager import PodManager
 from grappe.node.pods.worker import PodWorker
 from grappe.node.runtime.interface import ContainerStatus, RuntimeFault, Session
-from grappe.node.server import channels, portforward, stats
+from grappe.node.server import channels, portforward, spdy_session, stats
 from grappe.node.server.http import Refused, Request, Server, path_parts
 
 log = logging.getLogger("grappe.node.server")
@@ -185,6 +185,10 @@ class KubeletServer:
         )
 
     async def _session(self, request: Request, begin: SessionMaker) -> None:
+        if request.wants_spdy:
+            connection, protocol = await request.accept_spdy(spdy_session.PROTOCOLS)
+            await spdy_session.serve(connection, protocol, _channels(request, protocol), begin)
+            return
         if not request.wants_websocket:
             raise Refused(400, "Upgrade request required")
         socket, _ = await request.accept(channels.PROTOCOLS)
@@ -197,7 +201,7 @@ class KubeletServer:
 
     # -- port-forward
     async def _port_forward(self, request: Request, worker: PodWorker) -> None:
-        if not request.wants_websocket:
+        if not (request.wants_websocket or request.wants_spdy):
             raise Refused(400, "Upgrade request required")
         last = worker.last
         if last is None or last.current is None or not last.current.ready:
@@ -210,6 +214,10 @@ class KubeletServer:
         ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
             return await self._node.runtime.dial(sandbox, port)
 
+        if request.wants_spdy:
+            connection, _ = await request.accept_spdy((portforward.STREAMS,))
+            await portforward.serve_streams(connection, pod, dial)
+            return
         socket, protocol = await request.accept(portforward.PROTOCOLS)
         if protocol == portforward.TUNNEL:
             await portforward.serve_tunnel(socket, pod, dial)
@@ -248,6 +256,19 @@ def _ensure_log(path: Path, *, ended: bool) -> bool:
 def _stdin_tty(request: Request) -> tuple[bool, bool]:
     stdin = request.flag("input") or request.flag("stdin")
     return stdin, request.flag("tty")
+
+
+def _channels(request: Request, protocol: str) -> frozenset[str]:
+    """The streams a client opens: a terminal has one output, and a size."""
+    stdin, tty = _stdin_tty(request)
+    found = {
+        "error": True,
+        "stdin": stdin,
+        "stdout": request.flag("output") or request.flag("stdout"),
+        "stderr": (request.flag("error") or request.flag("stderr")) and not tty,
+        "resize": tty and protocol in spdy_session.WITH_SIZES,
+    }
+    return frozenset(name for name, opened in found.items() if opened)
 
 
 def server_context(

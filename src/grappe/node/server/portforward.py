@@ -1,8 +1,8 @@
-"""port-forward, in the two forms clients speak.
+"""port-forward, in the forms clients speak.
 
-kubectl: SPDY/3.1 frames inside WebSocket messages (subprotocol SPDY/3.1+portforward.k8s.io,
-KEP-4006); each connection is a pair of streams, `error` and `data`, with one request id.
-The Python client: v4.channel.k8s.io with two channels for each port.
+kubectl: SPDY/3.1, either plain (until 1.30) or its frames inside WebSocket messages (subprotocol
+SPDY/3.1+portforward.k8s.io, KEP-4006); each connection is a pair of streams, `error` and `data`,
+with one request id. The Python client: v4.channel.k8s.io with two channels for each port.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from grappe.node.streams.websocket import WebSocket
 
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 CHANNELS = "v4.channel.k8s.io"
-PROTOCOLS = (TUNNEL, CHANNELS, "portforward.k8s.io")
+STREAMS = "portforward.k8s.io"
+PROTOCOLS = (TUNNEL, CHANNELS, STREAMS)
 _BLOCK = 1 << 16
 
 Dial = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -41,7 +42,14 @@ async def serve_tunnel(socket: WebSocket, pod: str, dial: Dial) -> None:
                 return message.data
         return b""
 
-    connection = SpdyConnection(receive, socket.send, server=True)
+    try:
+        await serve_streams(SpdyConnection(receive, socket.send, server=True), pod, dial)
+    finally:
+        await socket.close()
+
+
+async def serve_streams(connection: SpdyConnection, pod: str, dial: Dial) -> None:
+    """Until the client ends the connection."""
     reading = asyncio.create_task(connection.run())
     pairs: dict[str, dict[str, SpdyStream]] = {}
     forwards: set[asyncio.Task[None]] = set()
@@ -62,7 +70,6 @@ async def serve_tunnel(socket: WebSocket, pod: str, dial: Dial) -> None:
         for task in (*forwards, reading):
             task.cancel()
         await asyncio.gather(*forwards, reading, return_exceptions=True)
-        await socket.close()
 
 
 async def _forward(data: SpdyStream, error: SpdyStream, pod: str, dial: Dial) -> None:
