@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3
 
-.PHONY: setup check test bench docs oldest conformance clean
+.PHONY: setup check test bench docs oldest conformance controllers clean
 
 setup: .venv/.ready
 
@@ -39,6 +39,9 @@ oldest: setup           ## the oldest versions that pyproject.toml allows pass t
 
 conformance: setup      ## Kubernetes' own conformance tests on simulated nodes; needs Go, an hour the first time
 	$(BIN)/python tools/conformance.py
+
+controllers: setup      ## kube-scheduler and kube-controller-manager in place of ours; needs Go, half an hour the first time
+	$(BIN)/python -m pytest tests/e2e/clients/kubernetes_controllers.py
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

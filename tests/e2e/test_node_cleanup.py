@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from grappe.node import cgroups
-from grappe.node.cleanup import _shims, delete_node, stop_node
+from grappe.node.cleanup import _shim_sockets, _shims, delete_node, stop_node
 from grappe.node.runtime.containerd.daemon import running_pid
+from grappe.node.runtime.containerd.runtime import ContainerdRuntime
 from grappe.node.volumes.mounts import mount_points
 from tests.e2e.node_lab import RealLab, ready
 
@@ -58,17 +59,46 @@ def test_a_deleted_node_leaves_nothing(containerd: str) -> None:
         paths = lab.runtime.paths
         assert mount_points(lab.node_directory)
         assert groups(lab)
+        sockets = _shim_sockets(paths)
+        assert sockets
+        assert all(socket.is_socket() for socket in sockets)
         if containerd == "killed":
             pid = running_pid(paths)
             assert pid is not None
             os.kill(pid, 9)
-        await asyncio.to_thread(delete_node, lab.settings)
+        told: list[str] = []
+        await asyncio.to_thread(delete_node, lab.settings, told.append)
+        assert told == ["ending 1 pods", "removing images and volumes"]
+        assert not any(socket.exists() for socket in sockets)
         assert running_pid(paths) is None
         assert _shims(paths) == set()
         assert mount_points(lab.node_directory) == []
         assert groups(lab) == []
         assert not lab.node_directory.exists()
         assert not paths.run_directory.exists()
+
+    with RealLab() as lab:
+        lab.run(check(lab))
+
+
+def test_a_deleted_node_gives_no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods that will not end by themselves take no longer than others, however many they are."""
+
+    async def check(lab: RealLab) -> None:
+        names = [f"deaf-{number}" for number in range(4)]
+        for name in names:
+            await lab.create(name, "trap '' TERM; sleep 3600")
+        for name in names:
+            await lab.until(name, ready)
+        await lab.stop_agent()
+
+        async def asked(_self: ContainerdRuntime) -> None:
+            raise AssertionError("nothing of a deleted node is stopped one by one")
+
+        monkeypatch.setattr(ContainerdRuntime, "connect", asked)
+        await asyncio.to_thread(delete_node, lab.settings)
+        assert _shims(lab.runtime.paths) == set()
+        assert cgroups.processes(lab.settings.cgroup_root) == set()
 
     with RealLab() as lab:
         lab.run(check(lab))

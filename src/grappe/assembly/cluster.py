@@ -253,26 +253,26 @@ def stop(config: ClusterConfig, say: Say) -> None:
         stop_node(config)
 
 
-def _stop_processes(config: ClusterConfig, say: Say) -> None:
+def _stop_processes(config: ClusterConfig, say: Say, grace: float = _STOP_GRACE) -> None:
+    """The supervisor ends the others; those that are left are ended one by one."""
     if process := supervisor.running(config):
         say("stopping the control plane")
-        process.stop(_STOP_GRACE)
+        process.stop(grace)
     for role in reversed(supervisor.ROLES):
         if orphan := supervisor.running(config, role):
-            orphan.stop(_STOP_GRACE)
+            orphan.stop(grace)
 
 
 def delete(config: ClusterConfig, say: Say) -> None:
     """Remove the cluster and every trace of it on this machine."""
     if not config.simulate and os.geteuid() != 0:
         raise UserError(f"cluster {config.name!r} has a real node", "run grappe delete as root")
-    # Containers that are to be removed get no grace period.
-    _stop_processes(config, say)
+    # What is to be removed need not end in good order.
+    _stop_processes(config, say, grace=0.0)
     if not config.simulate:
         from grappe.assembly.node import delete_node
 
-        say("removing the node")
-        delete_node(config)
+        delete_node(config, say)
     say("removing the data")
     usual = default_data_dir(config.name)
     _remove(config.data_dir)

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import logging
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,12 +164,13 @@ def stop_node(config: ClusterConfig) -> None:
     namespace.delete(config)
 
 
-def delete_node(config: ClusterConfig) -> None:
-    """Remove everything of the node from this machine."""
+def delete_node(config: ClusterConfig, say: Callable[[str], None]) -> None:
+    """Remove everything of the node from this machine; `say` is told how far it is."""
     from grappe.network import namespace
     from grappe.node import cleanup
 
-    cleanup.delete_node(settings_of(config))
+    cleanup.delete_node(settings_of(config), say)
+    say("removing the node's network")
     namespace.delete(config)
 
 

@@ -35,8 +35,8 @@ class Process:
                 os.kill(self.pid, number)
 
     def stop(self, grace: float) -> None:
-        """SIGTERM, and SIGKILL after `grace` seconds; returns once it has gone."""
-        self.signal(signal.SIGTERM)
+        """SIGTERM, and SIGKILL after `grace` seconds (at once with 0); returns once it has gone."""
+        self.signal(signal.SIGTERM if grace else signal.SIGKILL)
         deadline = time.monotonic() + grace
         while self.alive():
             if time.monotonic() > deadline:

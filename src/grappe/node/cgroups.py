@@ -78,7 +78,7 @@ def processes(path: str) -> set[int]:
     """The pids in a cgroup and below it."""
     found: set[int] = set()
     for root in set(hierarchies().values()):
-        for procs in (root / path.strip("/")).rglob("cgroup.procs"):
-            with contextlib.suppress(OSError):
-                found |= {int(pid) for pid in procs.read_text().split()}
+        for directory, _, _ in os.walk(root / path.strip("/")):
+            with contextlib.suppress(OSError), open(f"{directory}/cgroup.procs") as pids:
+                found |= {int(pid) for pid in pids}
     return found

@@ -11,19 +11,27 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from grappe.node import cgroups
-from grappe.node.runtime.containerd.daemon import running_pid, stop_daemon
+from grappe.node.runtime.containerd.daemon import kill_daemon, running_pid, stop_daemon
 from grappe.node.runtime.containerd.paths import Paths
 from grappe.node.runtime.containerd.runtime import ContainerdRuntime
 from grappe.node.runtime.interface import RuntimeFault
 from grappe.node.settings import NodeSettings
 from grappe.node.volumes.directories import remove, unmount_below
 
+Say = Callable[[str], None]
+"""Told what is being done, for people who wait."""
+
 _LONGEST_GRACE = 10.0
 _SHIM_DIRECTORY = Path("/run/containerd/s")
 _CNI_RESULTS = Path("/var/lib/cni/results")
+
+
+def _silent(_doing: str) -> None:
+    """Nobody waits."""
 
 
 def stop_node(settings: NodeSettings, grace: float = _LONGEST_GRACE) -> None:
@@ -40,15 +48,24 @@ def stop_node(settings: NodeSettings, grace: float = _LONGEST_GRACE) -> None:
     unmount_below(paths.state)
 
 
-def delete_node(settings: NodeSettings) -> None:
-    """Stop it, and remove its directory, cgroups, mounts and what its tools keep elsewhere."""
+def delete_node(settings: NodeSettings, say: Say = _silent) -> None:
+    """Kill all that runs, and remove its directory, cgroups, mounts and what its tools keep
+    elsewhere. Nothing is stopped one by one: the network namespaces go with their mounts, the
+    links with their namespaces, and the plugins' reservations with the directory."""
     paths = Paths(settings.directory)
     if not settings.simulated:
         sandboxes = _known_sandboxes(paths)
-        stop_node(settings, grace=1.0)
+        sockets = _shim_sockets(paths)
+        say(f"ending {len(sandboxes)} pods")
+        kill_daemon(paths)
+        _kill_all(paths, settings)
+        say("removing images and volumes")
+        unmount_below(paths.state)
         for sandbox in sandboxes:
             for result in _CNI_RESULTS.glob(f"*-{sandbox}-*"):
                 result.unlink(missing_ok=True)
+        for socket in sockets:
+            socket.unlink(missing_ok=True)
         if settings.cgroup_root:
             cgroups.remove(settings.cgroup_root)
             _remove_empty_cgroup(settings.cgroup_root)
@@ -79,15 +96,29 @@ def _known_sandboxes(paths: Paths) -> list[str]:
     return [entry.name for entry in directory.iterdir()] if directory.is_dir() else []
 
 
+def _shim_sockets(paths: Paths) -> list[Path]:
+    """Where its shims listen: a killed one leaves its socket in a directory that all share."""
+    tasks = paths.state / "io.containerd.runtime.v2.task"
+    found = []
+    for address in tasks.glob("*/*/address"):
+        with contextlib.suppress(OSError):
+            socket = Path(address.read_text().removeprefix("unix://").strip())
+            if socket.parent == _SHIM_DIRECTORY:
+                found.append(socket)
+    return found
+
+
 def _shims(paths: Paths) -> set[int]:
-    """The shims of our containerd: they outlive it, and each keeps its containers."""
+    """The shims of our containerd, which outlive it and keep its containers, and the runc that
+    one of them may have started a moment ago."""
     found = set()
-    address = str(paths.socket).encode()
+    address, state = str(paths.socket).encode(), str(paths.state).encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"containerd-shim" in words[0] and address in words:
+                shim = b"containerd-shim" in words[0] and address in words
+                if shim or (words[0].endswith(b"runc") and any(state in w for w in words)):
                     found.add(int(entry.name))
     return found
 
@@ -95,6 +126,15 @@ def _shims(paths: Paths) -> set[int]:
 def _in_cgroup(settings: NodeSettings) -> set[int]:
     """Containers' processes, however they were left behind."""
     return cgroups.processes(settings.cgroup_root) if settings.cgroup_root else set()
+
+
+def _kill_all(paths: Paths, settings: NodeSettings) -> None:
+    """Again until none is left: one may have started another while it was being killed."""
+    deadline = time.monotonic() + _LONGEST_GRACE
+    while found := _shims(paths) | _in_cgroup(settings):
+        _kill(found)
+        if time.monotonic() > deadline:
+            return  # a process that the kernel does not let go; what it holds stays
 
 
 def _kill(pids: set[int]) -> None:

@@ -1,8 +1,8 @@
 """`grappe demo`: from a Git repository to a running application, told step by step.
 
-`image` builds with buildah, `repository` keeps the Git repository, `traffic` counts requests, and
-`story` tells it all in order. Must never use more than
-every user has: the command line and a kubeconfig.
+`image` builds with buildah, `repository` keeps the Git repository, `ports` finds one that is free,
+`traffic` counts requests, and `story` tells it all in order. Must never use more than every user
+has: the command line and a kubeconfig.
 """
 
 from __future__ import annotations

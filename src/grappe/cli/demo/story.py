@@ -14,11 +14,12 @@ import yaml
 import grappe
 from grappe.api import Object
 from grappe.api.errors import ApiError
-from grappe.api.resources import APPLICATIONS, DEPLOYMENTS, NAMESPACES, SERVICES
+from grappe.api.resources import APPLICATIONS, DEPLOYMENTS, NAMESPACES, PODS, SERVICES
 from grappe.assembly.node import load_image
 from grappe.base.config import ClusterConfig
 from grappe.base.errors import UserError
 from grappe.cli.demo.image import Builder
+from grappe.cli.demo.ports import NODE_PORT, free_node_port
 from grappe.cli.demo.repository import Repository
 from grappe.cli.demo.traffic import Traffic, fetch
 from grappe.cli.output import step
@@ -49,6 +50,14 @@ def repository_dir(config: ClusterConfig) -> Path:
 async def tell(config: ClusterConfig, example: Path) -> str:
     """Run the whole demo on a running cluster; the application's URL on localhost."""
     application: Object = yaml.safe_load((example / "application.yaml").read_text())
+    client = connect(config.kubeconfig)
+    try:
+        return await _tell(client, config, example, application)
+    finally:
+        await client.close()
+
+
+async def _tell(client: Client, config: ClusterConfig, example: Path, application: Object) -> str:
     builder = Builder(config.data_dir / "demo" / "build", example)
     repository = Repository(repository_dir(config))
     with step("base image from Debian's packages (mmdebstrap)"):
@@ -57,17 +66,28 @@ async def tell(config: ClusterConfig, example: Path) -> str:
         await asyncio.to_thread(_build_and_load, builder, config, "1")
     with step("Git repository with the manifests"):
         revision = repository.create(example / "manifests")
-    client = connect(config.kubeconfig)
-    try:
-        with step("Argo CD Application: Synced and Healthy"):
-            await _create_application(client, application, repository.path)
-            await _until_healthy(client, revision)
-        urls = await _call_service(client)
-        await _roll_out(client, config, builder, repository, urls[1])
-        await _heal(client)
-    finally:
-        await client.close()
+        port = await _node_port(client)
+        if port != NODE_PORT:  # another cluster's demo may have it
+            repository.replace("service.yaml", f"nodePort: {NODE_PORT}", f"nodePort: {port}")
+            revision = repository.commit(f"hello-web: port {port}, as {NODE_PORT} is taken here")
+    with step("Argo CD Application: Synced and Healthy"):
+        await _create_application(client, application, repository.path)
+        await _until_healthy(client, revision)
+    urls = await _call_service(client)
+    await _roll_out(client, config, builder, repository, urls[1])
+    await _heal(client)
     return urls[1]
+
+
+async def _node_port(client: Client) -> int:
+    """The port of localhost for the Service: the one it has, or one that nobody holds."""
+    try:
+        service = await client.get(SERVICES, _APP, _NAMESPACE)
+    except ApiError as error:
+        if error.code != 404:
+            raise
+        return free_node_port(NODE_PORT)
+    return int(service["spec"]["ports"][0]["nodePort"])
 
 
 def _build_and_load(builder: Builder, config: ClusterConfig, version: str) -> None:
@@ -137,12 +157,13 @@ async def _call_service(client: Client) -> tuple[str, str]:
 
         async def answers(url: str = url) -> bool:
             try:
-                await asyncio.to_thread(fetch, url, 1.0)
+                answer = await asyncio.to_thread(fetch, url, 1.0)
             except (OSError, http.client.HTTPException):
                 return False
-            return True
+            pods = (await client.list(PODS, _NAMESPACE)).items
+            return any(f"pod {pod['metadata']['name']})" in answer for pod in pods)
 
-        await _until(answers, f"{url} answers")
+        await _until(answers, f"a pod of this cluster answers at {url}")
         answer = await asyncio.to_thread(fetch, url)
         click.echo(f"    {name:<11} {url:<26} → {answer}")
     return urls

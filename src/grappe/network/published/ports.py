@@ -19,7 +19,8 @@ from grappe.reconcile.events import Recorder
 log = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.1"
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+"""Another cluster may have had the port, and nobody answers on it until it is ours."""
 
 
 class PublishedPorts:

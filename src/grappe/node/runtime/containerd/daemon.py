@@ -156,12 +156,21 @@ class Daemon:
 
 def stop_daemon(paths: Paths) -> None:
     """SIGTERM, after ten seconds SIGKILL; returns when it is gone. Containers are not touched."""
+    _end(paths, (signal.SIGTERM, signal.SIGKILL))
+
+
+def kill_daemon(paths: Paths) -> None:
+    """End it at once, when all that it keeps is to go too; returns when it is gone."""
+    _end(paths, (signal.SIGKILL,))
+
+
+def _end(paths: Paths, signals: tuple[signal.Signals, ...]) -> None:
     pid = running_pid(paths)
     if pid is not None:
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(pid)
             try:
-                for number in (signal.SIGTERM, signal.SIGKILL):
+                for number in signals:
                     signal.pidfd_send_signal(descriptor, number)
                     if _wait_readable(descriptor, 10.0):
                         break
