@@ -154,6 +154,8 @@ async def test_the_node_registers_and_keeps_a_lease(lab: Lab) -> None:
     assert node["status"]["nodeInfo"]["containerRuntimeVersion"] == "simulated://1.0.0"
     assert int(node["status"]["capacity"]["pods"]) == 110
     assert lease["spec"]["holderIdentity"] == "n1"
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node["metadata"]["uid"]}
+    assert lease["metadata"]["ownerReferences"] == [owner]
 
 
 async def test_a_pod_becomes_ready_with_the_kubelets_status(lab: Lab) -> None:

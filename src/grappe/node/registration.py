@@ -212,6 +212,7 @@ class Registration:
         self._port = kubelet_port
         self._written = 0.0
         self._status: Object = {}
+        self._uid = ""
 
     async def register(self) -> None:
         """Create the Node, or bring labels of an old one up to date; tries until it is done."""
@@ -272,6 +273,7 @@ class Registration:
                 NODES, name, {"metadata": {"labels": missing}}, field_manager="kubelet"
             )
         self._status = node.get("status") or {}
+        self._uid = node["metadata"]["uid"]
 
     async def _fresh_status(self, known: Object) -> Object:
         failure, images = "", []
@@ -313,25 +315,22 @@ class Registration:
         self._written = now
 
     async def _renew_lease(self) -> None:
+        """Say that the node lives. The Lease goes with its Node, which owns it."""
         name = self._settings.node_name
+        owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": self._uid}
         renewed = rfc3339_micro(self._clock.now())
+        lease: Object = {
+            "metadata": {"ownerReferences": [owner]},
+            "spec": {"renewTime": renewed},
+        }
         try:
-            await self._client.patch(
-                LEASES, name, {"spec": {"renewTime": renewed}}, LEASE_NAMESPACE
-            )
+            await self._client.patch(LEASES, name, lease, LEASE_NAMESPACE)
         except ApiError as error:
             if error.code != 404:
                 raise
-            lease = {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": {"name": name, "namespace": LEASE_NAMESPACE},
-                "spec": {
-                    "holderIdentity": name,
-                    "leaseDurationSeconds": LEASE_SECONDS,
-                    "renewTime": renewed,
-                },
-            }
+            lease |= {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+            lease["metadata"] |= {"name": name, "namespace": LEASE_NAMESPACE}
+            lease["spec"] |= {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS}
             await self._client.create(LEASES, lease)
 
 

@@ -1,19 +1,24 @@
 """How long a Job waits before it replaces failed pods: 10 s, doubled at each failure since the
 last success, at most ten minutes. Pure.
 
+A pod that is deleted before its time counts from then on, unless the Job replaces only what has
+failed for good. It may be gone long before its replacement is due: what is known of failures goes
+from one look to the next.
 https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from grappe.api import Object
 from grappe.base.clock import parse_rfc3339
+from grappe.controllers.job.counting import FINALIZER, has_failed
 from grappe.controllers.pods import phase
 
 FIRST = 10.0
 LONGEST = 600.0
+_MOST = 7  # after so many failures the wait is the longest
 
 
 def finished_at(pod: Object) -> float:
@@ -55,15 +60,24 @@ def wait_after(failures: int) -> float:
     return min(FIRST * 2.0 ** min(failures - 1, 30), LONGEST)
 
 
-def retry_at(pods: Iterable[Object]) -> float:
-    """From when on replacements may be made, by the finished pods that still exist."""
-    finished = [p for p in pods if phase(p) in ("Succeeded", "Failed")]
-    last_success = max(
-        (finished_at(p) for p in finished if phase(p) == "Succeeded"), default=float("-inf")
-    )
-    failures = [
-        at for p in finished if phase(p) == "Failed" and (at := finished_at(p)) > last_success
-    ]
-    if not failures:
-        return 0.0
-    return max(failures) + wait_after(len(failures))
+def failures(job: Object, pods: Iterable[Object], known: Mapping[str, float]) -> dict[str, float]:
+    """When pods failed since the last success, by uid: the latest few, of `known` and of `pods`."""
+    times: dict[str, float] = {}
+    last_success = float("-inf")
+    for pod in pods:
+        meta = pod["metadata"]
+        if phase(pod) == "Succeeded":
+            last_success = max(last_success, finished_at(pod))
+        elif phase(pod) == "Failed" or (
+            # One that the Job gave up itself has lost its finalizer before.
+            FINALIZER in (meta.get("finalizers") or ()) and has_failed(job, pod)
+        ):
+            times[meta["uid"]] = finished_at(pod)
+    times |= known
+    counted = [(at, uid) for uid, at in times.items() if at > last_success]
+    return {uid: at for at, uid in sorted(counted)[-_MOST:]}
+
+
+def retry_at(failed: Mapping[str, float]) -> float:
+    """From when on replacements may be made after these failures."""
+    return max(failed.values()) + wait_after(len(failed)) if failed else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from grappe.api import Object
 from grappe.api.errors import ApiError
 from grappe.api.resources import JOBS, PODS
@@ -36,6 +38,7 @@ class JobController:
         self._own = OwnWrites(self._pods).follow(self._jobs)
         self._versions = VersionTracker(context.clock)
         self._recorder = context.recorder("job-controller")
+        self._failures: dict[Key, tuple[str, Mapping[str, float]]] = {}
         self._control = PodControl(context.client, self._recorder, self._own)
         self.controller = Controller("job", reconcile=self.reconcile, concurrency=8)
         self._jobs.add_handler(self.controller.on_change)
@@ -55,11 +58,13 @@ class JobController:
         await self._free_orphans(key, job)
         job = self._versions.newest(key, job)
         if job is None:
+            self._failures.pop(key, None)
             return None
         if (job["spec"].get("managedBy") or MANAGED_BY) != MANAGED_BY:
             return None
         now = self._clock.now()
-        plan = decide(await self._look(job), now)
+        plan = decide(await self._look(key, job), now)
+        self._remember(key, job, plan)
         answer = await write_status(self._client, JOBS, job, plan.status)
         if answer is not None:
             self._versions.wrote(answer)
@@ -72,12 +77,20 @@ class JobController:
             return None
         return Result(max(plan.look_again_at - now, 0.01))
 
-    async def _look(self, job: Object) -> World:
+    def _remember(self, key: Key, job: Object, plan: Plan) -> None:
+        if plan.failures:
+            self._failures[key] = job["metadata"]["uid"], plan.failures
+        else:
+            self._failures.pop(key, None)
+
+    async def _look(self, key: Key, job: Object) -> World:
         meta = job["metadata"]
         shown = self._own.merged(meta["uid"], self._pods.by_index(CONTROLLER, meta["uid"]))
         orphans = self._pods.by_index(ORPHAN, meta["namespace"])
         candidates = (*shown, *orphans)
-        return World(job, tuple(await owned_pods(self._client, JOBS, job, self._own, candidates)))
+        pods = await owned_pods(self._client, JOBS, job, self._own, candidates)
+        uid, failures = self._failures.get(key, ("", {}))
+        return World(job, tuple(pods), failures if uid == meta["uid"] else {})
 
     async def _act(self, job: Object, plan: Plan) -> ApiError | None:
         for pod in (*plan.release, *plan.drop):

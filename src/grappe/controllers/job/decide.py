@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 
 from grappe.api import Object
 from grappe.base.clock import rfc3339
-from grappe.controllers.job import indexes, perindex
-from grappe.controllers.job.backoff import retry_at
+from grappe.controllers.job import backoff, indexes, perindex
 from grappe.controllers.job.counting import (
     FINALIZER,
     Tally,
@@ -30,10 +29,11 @@ BURST = 500
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A Job and the pods it owns."""
+    """A Job, the pods it owns, and what the last plan said of failures."""
 
     job: Object
     pods: tuple[Object, ...]
+    failures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Event(NamedTuple):
@@ -55,6 +55,7 @@ class Plan:
     delete: tuple[Object, ...] = ()
     create: tuple[int | None, ...] = ()
     held: Mapping[int, Object] = field(default_factory=dict)
+    failures: Mapping[str, float] = field(default_factory=dict)
     look_again_at: float | None = None
 
     def replaced(self, index: int | None) -> Object | None:
@@ -73,6 +74,7 @@ class _Draft:
     delete: list[Object] = field(default_factory=list)
     create: list[int | None] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    failures: Mapping[str, float] = field(default_factory=dict)
     completion_time: str | None = None
 
 
@@ -90,6 +92,7 @@ def decide(world: World, now: float) -> Plan:
     count = tally(job, world.pods)
     status = job.get("status") or {}
     draft = _Draft([*(status.get("conditions") or ())], status.get("startTime"))
+    draft.failures = backoff.failures(job, world.pods, world.failures)
     suspended = bool(job["spec"].get("suspend"))
     if draft.start_time is None and not suspended:
         draft.start_time = rfc3339(now)
@@ -115,6 +118,7 @@ def decide(world: World, now: float) -> Plan:
         delete=tuple(draft.delete),
         create=tuple(draft.create),
         held=per_index.held,
+        failures=draft.failures,
         look_again_at=min(draft.times, default=None),
     )
 
@@ -227,7 +231,7 @@ def _run(
     missing = min(-surplus - waiting, BURST)
     if missing <= 0:
         return
-    at = 0.0 if limit_per_index(job) is not None else retry_at(world.pods)
+    at = 0.0 if limit_per_index(job) is not None else backoff.retry_at(draft.failures)
     if at > now:
         draft.times.append(at)
     elif is_indexed(job):

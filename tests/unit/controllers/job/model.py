@@ -3,6 +3,7 @@ two writes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from grappe.controllers.job.counting import FINALIZER, index_of
@@ -23,10 +24,11 @@ class Model:
         self.now = NOW
         self.succeeded: set[str] = set()
         self.failed: set[str] = set()
+        self.failures: Mapping[str, float] = {}
         self._made = 0
 
     def plan(self) -> Plan:
-        return decide(World(self.job, tuple(self.pods.values())), self.now)
+        return decide(World(self.job, tuple(self.pods.values()), self.failures), self.now)
 
     def step(self, writes: int = 10_000) -> Plan:
         """The controller works once, and is killed after so many writes."""
@@ -46,6 +48,7 @@ class Model:
             if writes > 0:
                 self._create(index, plan.replaced(index))
                 writes -= 1
+        self.failures = plan.failures if writes > 0 else {}  # it dies with the controller
         return plan
 
     def _create(self, index: int | None, replaced: Object | None) -> None:

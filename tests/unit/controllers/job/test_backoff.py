@@ -1,8 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from grappe.controllers.job.backoff import finished_at, wait_after
+from grappe.controllers.job.backoff import failures, finished_at, retry_at, wait_after
 
-from ..factories import NOW, at, pod
+from ..factories import NOW, at, job, pod
 
 
 def ended(name: str, seconds: float) -> dict[str, object]:
@@ -44,3 +46,30 @@ def test_without_either_the_deletion_tells_when_it_was_asked_for_then_the_creati
 )
 def test_waits_double_up_to_ten_minutes(failures: int, seconds: float) -> None:
     assert wait_after(failures) == seconds
+
+
+_ENDED = st.lists(st.tuples(st.sampled_from(("Failed", "Succeeded")), st.integers(1, 99)))
+
+
+@given(_ENDED, _ENDED)
+def test_what_is_gone_counts_as_if_it_were_there(
+    first: list[tuple[str, int]], later: list[tuple[str, int]]
+) -> None:
+    """Whatever pods go between two looks, the wait is that of all failures since the success."""
+    ends = [*first, *((phase, 100 + seconds) for phase, seconds in later)]
+    pods = [
+        pod(
+            f"p{number:03}",
+            phase=phase,
+            status={"phase": phase, "containerStatuses": [ended("c", at_)]},
+        )
+        for number, (phase, at_) in enumerate(ends)
+    ]
+    subject = job()
+    seen = failures(subject, pods[: len(first)], {})
+    succeeded = [p for p in pods[: len(first)] if p["status"]["phase"] == "Succeeded"]
+    found = failures(subject, [*succeeded, *pods[len(first) :]], seen)
+    assert retry_at(found) == retry_at(failures(subject, pods, {}))
+    last = max((end for phase, end in ends if phase == "Succeeded"), default=0)
+    since = [end for phase, end in ends if phase == "Failed" and end > last]
+    assert retry_at(found) == (NOW + max(since) + wait_after(len(since)) if since else 0)

@@ -72,6 +72,31 @@ def test_failures_wait_longer_each_time() -> None:
     assert waits == [10, 20, 40]
 
 
+def test_a_pod_deleted_before_its_time_is_replaced_after_the_wait_though_it_is_gone() -> None:
+    model = Model(job())
+    model.step()
+    [uid] = model.running()
+    model.delete(uid)
+    plan = model.step()
+    assert not plan.create
+    assert plan.look_again_at == NOW + 10
+    model.kubelet()
+    assert not model.pods
+    model.now += 9
+    assert not model.step().create
+    model.now += 1
+    assert len(model.step().create) == 1
+
+
+def test_pods_that_the_job_gave_up_itself_are_no_reason_to_wait() -> None:
+    model = Model(job(parallelism=2, completions=4))
+    model.step()
+    model.job["spec"]["parallelism"] = 1
+    model.step()
+    model.job["spec"]["parallelism"] = 2
+    assert len(model.step().create) == 1
+
+
 def test_too_many_failures_end_the_job_and_remove_what_still_runs() -> None:
     subject = job(parallelism=2, completions=4, backoffLimit=0)
     pods = (tracked("a", subject, "Failed"), tracked("b", subject))
