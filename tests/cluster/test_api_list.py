@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from grappe.apiserver.registry import coming
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
 from grappe.testing.cluster import TestCluster, running_cluster
@@ -138,12 +141,40 @@ async def test_a_kind_is_printed_the_same_in_each_of_its_versions(cluster: TestC
     assert cells == [["a", "Deployment/web", "cpu: <unknown>/70%", "1", 3, 0]] * 2
 
 
-async def test_a_revision_not_reached_yet_is_a_timeout(cluster: TestCluster) -> None:
+async def test_a_revision_not_reached_in_time_is_a_timeout(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coming, "PATIENCE", 0.01)
     ahead = str(cluster.store.revision + 1000)
     reply = await ask(cluster, "GET", CONFIG_MAPS, resourceVersion=ahead)
     assert reply.status == 504
     assert reply.message.startswith(f"Timeout: Too large resource version: {ahead}")
     assert reply.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+@pytest.mark.parametrize("path", [CONFIG_MAPS, f"{CONFIG_MAPS}/a"])
+async def test_a_read_waits_for_the_revision_it_asks_for(cluster: TestCluster, path: str) -> None:
+    await _seed(cluster, "a")
+    ahead = str(cluster.store.revision + 2)
+    reading = asyncio.create_task(ask(cluster, "GET", path, resourceVersion=ahead))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    await _seed(cluster, "b", "c")
+    reply = await reading
+    assert reply.status == 200
+    assert int(reply.body["metadata"]["resourceVersion"]) > 0
+
+
+async def test_who_waits_for_a_revision_may_go_away(cluster: TestCluster) -> None:
+    ahead = str(cluster.store.revision + 1)
+    asked = [
+        asyncio.create_task(ask(cluster, "GET", CONFIG_MAPS, resourceVersion=ahead))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    await _seed(cluster, "a")
+    assert [_names(await reply) for reply in asked[1:]] == [["a"], ["a"]]
 
 
 async def test_an_exact_revision_shows_the_past(cluster: TestCluster) -> None:

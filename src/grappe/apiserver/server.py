@@ -126,7 +126,7 @@ class ApiServer:
         self.handle = handling.handle
         self._discovery = Endpoints(
             self._catalog.resources,
-            lambda: self._custom.generation + self._aggregator.generation,
+            self._generation,
             Health(
                 alive={"log": lambda: True, "etcd": lambda: store.healthy, **self._hooks()},
                 ready={
@@ -140,7 +140,7 @@ class ApiServer:
                 **issuer_pages(ISSUER, self._access.tokens.jwk),
                 "metrics": Page(metrics, slis),
                 "openapi": OpenApi(
-                    self._custom.served, lambda: self._custom.generation, self._aggregator.remote
+                    self._custom.served, self._generation, self._aggregator.remote
                 ).page,
             },
             f"127.0.0.1:{config.port}",
@@ -209,6 +209,10 @@ class ApiServer:
             EventExpiry(self._store, self._clock).run(), name="event expiry"
         )
         self._started = True
+
+    def _generation(self) -> int:
+        """Changes whenever the set of kinds does that are served here or by others."""
+        return self._custom.generation + self._aggregator.generation
 
     def _match_conditions(self, conditions: Sequence[Object]) -> Conditions:
         """Compiled when there are some: nothing else needs CEL at the start."""

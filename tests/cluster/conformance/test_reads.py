@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from grappe.api.resources import BUILTIN
+from grappe.apiserver.registry import coming
 from grappe.base.clock import ManualClock
 from grappe.store.core import HistoryLimits
 from grappe.store.memory import MemoryStore
@@ -339,7 +340,10 @@ async def test_a_list_goes_on_in_its_state_for_five_minutes() -> None:
         assert names(await ask(cluster, "GET", CONFIG_MAPS, **query)) == ["e"]
 
 
-async def test_which_state_a_list_shows(cluster: TestCluster) -> None:
+async def test_which_state_a_list_shows(
+    cluster: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coming, "PATIENCE", 0.01)
     await ask(cluster, "POST", CONFIG_MAPS, config_map("a"))
     then = str(cluster.store.revision)
     await ask(cluster, "POST", CONFIG_MAPS, config_map("b"))

@@ -1,7 +1,7 @@
 """OpenAPI documents of what is served: `/openapi/v2` and `/openapi/v3`.
 
 Made from the same data as the schemas, with the descriptions that `kubectl explain` prints, and
-with the paths of each kind, which query parameters its verbs take, and in v3 what they take and
+with the paths of each kind, which query parameters its verbs take, and what they take and
 give. Bytes out, no HTTP; made on demand and never kept: whoever serves them decides what
 to cache.
 """

@@ -1,4 +1,4 @@
-"""What operations take and give, in OpenAPI v3: media types, schemas and statuses, as Kubernetes'
+"""What operations take and give: media types, schemas and statuses, as Kubernetes'
 own documents say it (https://kubernetes.io/docs/reference/using-api/api-concepts/). Refusals are a
 Status each and are left out, but for 401.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from grappe.api import Object
 
 _SCHEMAS = "#/components/schemas/"
+_DEFINITIONS = "#/definitions/"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_OPTIONS = f"{_META}DeleteOptions"
 _TEXT = ("application/json", "application/yaml")
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
 _WATCHES = ("application/json;stream=watch", f"{_PROTOBUF};stream=watch")
@@ -34,28 +36,54 @@ _MEANING = {"200": "OK", "201": "Created", "202": "Accepted"}
 
 
 def request_body(action: str, kind: str, patches: tuple[str, ...]) -> Object | None:
-    """What an operation takes; `kind` is the definition of its object."""
-    if action in ("post", "put"):
-        return {"content": {"*/*": _media(kind)}, "required": True}
-    if action == "patch":
-        return {"content": {type_: _media(f"{_META}Patch") for type_ in patches}, "required": True}
-    if action in ("delete", "deletecollection"):
-        return {"content": {"*/*": _media(f"{_META}DeleteOptions")}}
-    return None
+    """What an operation takes, in v3; `kind` is the definition of its object."""
+    if (taken := _taken(action, kind)) is None:
+        return None
+    types = patches if action == "patch" else ("*/*",)
+    body: Object = {"content": {type_: _media(taken) for type_ in types}}
+    return body if taken == _OPTIONS else body | {"required": True}
+
+
+def body_parameter(action: str, kind: str) -> Object | None:
+    """What an operation takes, as v2 says it: a parameter."""
+    if (taken := _taken(action, kind)) is None:
+        return None
+    body: Object = {"name": "body", "in": "body", "schema": {"$ref": _DEFINITIONS + taken}}
+    return body if taken == _OPTIONS else body | {"required": True}
 
 
 def responses(action: str, kind: str, bucket: str, *, custom: bool) -> Object:
-    """What an operation on the resource kept in `bucket` gives."""
-    if action == "deletecollection" or (action == "delete" and bucket not in SHOWN_WHEN_DELETED):
-        kind = f"{_META}Status"
-    elif action == "list":
-        kind += "List"
+    """What an operation on the resource kept in `bucket` gives, in v3."""
+    given = _given(action, kind, bucket)
+    return _by_status(action, {"content": {t: _media(given) for t in produced(action, custom)}})
+
+
+def v2_responses(action: str, kind: str, bucket: str) -> Object:
+    """What an operation on the resource kept in `bucket` gives, in v2."""
+    return _by_status(action, {"schema": {"$ref": _DEFINITIONS + _given(action, kind, bucket)}})
+
+
+def produced(action: str, custom: bool) -> tuple[str, ...]:
+    """The media types of an operation's answers."""
     types = _TEXT if custom else (*_TEXT, _PROTOBUF)
-    if action == "list":
-        types = (*types, *_WATCHES[: 1 if custom else 2])
-    content = {type_: _media(kind) for type_ in types}
+    return (*types, *_WATCHES[: 1 if custom else 2]) if action == "list" else types
+
+
+def _taken(action: str, kind: str) -> str | None:
+    if action in ("delete", "deletecollection"):
+        return _OPTIONS
+    return {"post": kind, "put": kind, "patch": f"{_META}Patch"}.get(action)
+
+
+def _given(action: str, kind: str, bucket: str) -> str:
+    if action == "deletecollection" or (action == "delete" and bucket not in SHOWN_WHEN_DELETED):
+        return f"{_META}Status"
+    return f"{kind}List" if action == "list" else kind
+
+
+def _by_status(action: str, given: Object) -> Object:
     found: Object = {
-        status: {"description": _MEANING[status], "content": content}
+        status: {"description": _MEANING[status], **given}
         for status in _STATUSES.get(action, ("200",))
     }
     return found | {"401": {"description": "Unauthorized"}}

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from grappe.api import Object
-from grappe.api.openapi.bodies import request_body, responses
+from grappe.api.openapi.bodies import (
+    body_parameter,
+    produced,
+    request_body,
+    responses,
+    v2_responses,
+)
+from grappe.api.openapi.operations import operation_id, tag
 from grappe.api.resources import Resource, builtin_kind
 from grappe.api.schema.definitions import definition_of_kind
 
@@ -79,42 +86,50 @@ def paths(resources: Iterable[Resource], dialect: Dialect) -> Object:
         collection = f"{root}{prefix}{tail}"
         for path, on_collection in ((collection, True), (f"{collection}/{{name}}", False)):
             operations = {
-                method: _operation(resource, action, parameters, dialect)
-                for verb, (method, action, wanted, parameters) in _VERBS.items()
-                if verb in resource.verbs and wanted is on_collection
+                _VERBS[verb][0]: _operation(resource, verb, dialect)
+                for verb in _VERBS
+                if verb in resource.verbs and _VERBS[verb][2] is on_collection
             }
             if operations:
                 found[path] = operations | _path_parameters(path, dialect)
         if resource.namespaced and "list" in resource.verbs:
-            everywhere = f"{root}{tail}"
-            _, action, _, parameters = _VERBS["list"]
-            found[everywhere] = {"get": _operation(resource, action, parameters, dialect)}
+            found[f"{root}{tail}"] = {"get": _operation(resource, "list", dialect, everywhere=True)}
         if "status" in resource.subresources:
             path = f"{collection}/{{name}}/status"
             found[path] = {
-                _VERBS[verb][0]: _operation(resource, _VERBS[verb][1], _VERBS[verb][3], dialect)
+                _VERBS[verb][0]: _operation(resource, verb, dialect, "status")
                 for verb in _READ_WRITE
             } | _path_parameters(path, dialect)
     return found
 
 
 def _operation(
-    resource: Resource, action: str, parameters: tuple[str, ...], dialect: Dialect
+    resource: Resource,
+    verb: str,
+    dialect: Dialect,
+    subresource: str = "",
+    *,
+    everywhere: bool = False,
 ) -> Object:
+    _, action, _, parameters = _VERBS[verb]
     custom = builtin_kind(resource.api_version, resource.kind) is None
     # kubectl apply sends a strategic merge patch wherever this offers one.
     patches = _PATCHES[:-1] if custom else _PATCHES
     operation: Object = {
+        "operationId": operation_id(resource, verb, subresource, everywhere=everywhere),
+        "tags": [tag(resource)],
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": gvk(resource),
         "parameters": [_parameter(name, "query", dialect) for name in parameters],
     }
-    if dialect == "v2":
-        operation["responses"] = {"200": {"description": "OK"}}
-        if action == "patch":
-            operation["consumes"] = list(patches)
-        return operation
     kind = definition_name(resource)
+    if dialect == "v2":
+        operation["responses"] = v2_responses(action, kind, resource.bucket)
+        operation["produces"] = list(produced(action, custom))
+        operation["consumes"] = list(patches) if action == "patch" else ["*/*"]
+        if (body := body_parameter(action, kind)) is not None:
+            operation["parameters"].insert(0, body)
+        return operation
     operation["responses"] = responses(action, kind, resource.bucket, custom=custom)
     if (taken := request_body(action, kind, patches)) is not None:
         operation["requestBody"] = taken

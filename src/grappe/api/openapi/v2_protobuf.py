@@ -106,12 +106,15 @@ def _path_item(item: Mapping[str, Any]) -> bytes:
 
 def _operation(operation: Mapping[str, Any]) -> bytes:
     answers = b"".join(
-        _named(1, code, _bytes(1, _text(1, answer["description"])))
+        _named(1, code, _bytes(1, _answer(answer)))
         for code, answer in operation["responses"].items()
     )
     return b"".join(
         (
-            *(_text(7, kind) for kind in operation.get("consumes", ())),
+            *(_text(1, tag) for tag in operation["tags"]),
+            _text(5, operation["operationId"]),
+            *(_text(6, kind) for kind in operation["produces"]),
+            *(_text(7, kind) for kind in operation["consumes"]),
             *(_bytes(8, _parameter(p)) for p in operation.get("parameters", ())),
             _bytes(9, answers),
             *_extensions(13, operation),
@@ -119,9 +122,20 @@ def _operation(operation: Mapping[str, Any]) -> bytes:
     )
 
 
+def _answer(answer: Mapping[str, Any]) -> bytes:
+    """`Response`."""
+    schema = answer.get("schema")
+    text = _text(1, answer["description"])
+    return text if schema is None else text + _bytes(2, _bytes(1, _schema(schema)))
+
+
 def _parameter(parameter: Mapping[str, Any]) -> bytes:
-    """`ParametersItem` of a query or path parameter."""
+    """`ParametersItem` of a body, query or path parameter."""
     place = parameter["in"]
+    if place == "body":
+        inner = _text(2, parameter["name"]) + _text(3, place)
+        inner += _number(4, 1) if parameter.get("required") else b""
+        return _bytes(1, _bytes(1, inner + _bytes(5, _schema(parameter["schema"]))))
     query = place == "query"
     inner = b"".join(
         (

@@ -1,47 +1,30 @@
-"""`/openapi/v2` and `/openapi/v3`: documents made when asked for, and not kept.
+"""`/openapi/v2` and `/openapi/v3`.
 
-Clients keep them: a document's address holds a hash of what is served, so kubectl asks again only
-when that has changed (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3).
+The documents of v3 are made when asked for, and not kept. Clients keep them: a document's address
+holds a hash of what is served, so kubectl asks again only when that has changed
+(https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from urllib.parse import parse_qs
 
-import orjson
-
-from grappe.api.errors import not_acceptable
-from grappe.api.openapi import (
-    CustomKind,
-    v2_document,
-    v2_protobuf,
-    v3_document,
-    v3_hashes,
-    v3_index,
-)
+from grappe.api.openapi import CustomKind, v3_document, v3_hashes, v3_index
 from grappe.api.resources import BUILTIN
-from grappe.apiserver.discovery.remote import Remote, with_remote_definitions
-from grappe.apiserver.http.accept import accepted
+from grappe.apiserver.discovery.openapi_v2 import OpenApiV2
+from grappe.apiserver.discovery.remote import Remote
 from grappe.apiserver.http.messages import Request, Response
 from grappe.apiserver.registry.interface import ServedResource
 
 _JSON = "application/json"
-_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-_PROTOBUF_ASKED = (_PROTOBUF, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
-_JSON_ACCEPTED = (
-    _JSON,
-    "application/com.github.proto-openapi.spec.v3@v1.0+json",
-    "*/*",
-    "application/*",
-)
 _FOREVER = ("Cache-Control", "public, immutable, max-age=31536000")
 _ASK_AGAIN = ("Cache-Control", "no-cache, private")
 
 
 class OpenApi:
-    """`custom` gives the custom resources served now; `generation` changes whenever they do.
-    `remote` are the group versions that other servers answer."""
+    """`custom` gives the custom resources served now, `remote` the group versions that other
+    servers answer; `generation` changes whenever either does."""
 
     def __init__(
         self,
@@ -54,12 +37,13 @@ class OpenApi:
         self._generation = generation
         self._hashes: dict[str, str] = {}
         self._hashed = -1
+        self._v2 = OpenApiV2(self._sorted_kinds, generation, remote)
 
-    def page(self, request: Request) -> Response | None:
+    def page(self, request: Request) -> Response | Awaitable[Response] | None:
         """The answer for a path under `/openapi`; None when there is no such document."""
         path = request.path.rstrip("/")
         if path == "/openapi/v2":
-            return self._v2(request)
+            return self._v2.page(request)
         if path == "/openapi/v3":
             theirs = {r.name: r.openapi_v3 for r in self._remote() if r.openapi_v3}
             return Response(200, v3_index({**theirs, **self._current()}), _JSON, [_ASK_AGAIN])
@@ -73,6 +57,10 @@ class OpenApi:
             openapi = getattr(served.schema, "openapi", None)
             if openapi is not None:
                 yield CustomKind(served.resource, openapi)
+
+    def _sorted_kinds(self) -> list[CustomKind]:
+        """In an order that a restart does not change."""
+        return sorted(self._kinds(), key=lambda kind: (kind.resource.bucket, kind.resource.version))
 
     def _current(self) -> dict[str, str]:
         generation = self._generation()
@@ -95,21 +83,3 @@ class OpenApi:
         group, _, version = name.removeprefix("apis/").removeprefix("api/").rpartition("/")
         body = v3_document(group, version, BUILTIN, self._kinds())
         return Response(200, body, _JSON, headers)
-
-    def _v2_document(self) -> bytes:
-        body, remote = v2_document(BUILTIN, self._kinds()), self._remote()
-        if not remote:
-            return body
-        return orjson.dumps(with_remote_definitions(orjson.loads(body), remote))
-
-    def _v2(self, request: Request) -> Response:
-        for entry in accepted(request.headers.get("accept", "") or _JSON):
-            if entry.media_type in _PROTOBUF_ASKED:
-                document = orjson.loads(self._v2_document())
-                return Response(200, v2_protobuf(document), _PROTOBUF, [_ASK_AGAIN])
-            if entry.media_type in _JSON_ACCEPTED:
-                body = self._v2_document()
-                return Response(200, body, _JSON, [_ASK_AGAIN])
-        raise not_acceptable(
-            "only the following media types are accepted: " + ", ".join((_JSON, _PROTOBUF))
-        )

@@ -26,21 +26,28 @@ def compressible(answer: Answer, request: Request) -> TypeGuard[Response]:
         return False
     body = answer.body
     size = len(body) if isinstance(body, bytes) else sum(map(len, body))
-    return size > THRESHOLD and _accepts(request.headers.get("accept-encoding", ""))
+    return size > THRESHOLD and accepts_gzip(request) and not _is_compressed(answer)
 
 
-def _accepts(header: str) -> bool:
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client can read an answer compressed."""
+    header = request.headers.get("accept-encoding", "")
     return any(entry.strip() == "gzip" for entry in header.split(",")) if header else False
+
+
+def _is_compressed(answer: Response) -> bool:
+    return any(name == "Content-Encoding" for name, _ in answer.headers)
 
 
 async def compressed(answer: Response) -> Response:
     """The same answer, its body compressed."""
-    body = await asyncio.to_thread(_gzip, answer.body)
+    body = await asyncio.to_thread(gzipped, answer.body)
     headers = (*answer.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
     return Response(answer.status, body, answer.content_type, headers)
 
 
-def _gzip(body: bytes | Sequence[bytes]) -> bytes:
+def gzipped(body: bytes | Sequence[bytes]) -> bytes:
+    """The body in the gzip format."""
     squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
     whole = body if isinstance(body, bytes) else b"".join(body)
     return squeeze.compress(whole) + squeeze.flush()

@@ -8,7 +8,9 @@ from grappe.api.errors import ApiError, method_not_allowed
 from grappe.apiserver.http.messages import Answer, Request, User
 from grappe.apiserver.registry import deleting, reading, verbs
 from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.coming import Coming
 from grappe.apiserver.registry.interface import RequestInfo
+from grappe.apiserver.registry.parameters import RevisionAheadError
 from grappe.apiserver.registry.subresources import streams
 from grappe.apiserver.registry.subresources.binding import bind
 from grappe.apiserver.registry.subresources.eviction import evict
@@ -35,6 +37,7 @@ class Registry:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._watches = Watches(backend)
+        self._coming = Coming(backend.store)
 
     def answer(self, request: Request, user: User, info: RequestInfo) -> Answer | Awaitable[Answer]:
         """The answer to a request that is authenticated and authorized; ApiError otherwise."""
@@ -49,11 +52,18 @@ class Registry:
         call = Call(request, info, user, served)
         if served.deprecation_warning:
             call.warnings.append(served.deprecation_warning)
-        if info.subresource:
-            return self._subresource(call)
-        if info.verb not in resource.verbs:
+        if not info.subresource and info.verb not in resource.verbs:
             raise method_not_allowed(resource.plural, resource.group)
-        return self._whole(call)
+        try:
+            return self._subresource(call) if info.subresource else self._whole(call)
+        except RevisionAheadError as ahead:
+            return self._answer_later(call, ahead.asked)
+
+    async def _answer_later(self, call: Call, revision: int) -> Answer:
+        """The answer to a read once its revision has come; ApiError 504 when it does not."""
+        await self._coming.wait(revision)
+        found = self._subresource(call) if call.info.subresource else self._whole(call)
+        return await found if isinstance(found, Awaitable) else found
 
     async def _answer_parsed(self, request: Request, user: User, info: RequestInfo) -> Answer:
         """As `answer`, once a long YAML body has been read beside the loop."""

@@ -222,11 +222,21 @@ def revision(text: str) -> int | None:
     return int(text)
 
 
-def too_large_revision(asked: int, current: int) -> ApiError:
-    """The client has seen a revision this server has not reached."""
+class RevisionAheadError(ApiError):
+    """504: the client has seen a revision this server has not reached; it may be about to."""
+
+    asked: int
+
+
+def too_large_revision(asked: int, current: int) -> RevisionAheadError:
+    """The error of a client that asked for this revision."""
     details: Object = {
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
         "retryAfterSeconds": 1,
     }
     message = f"Too large resource version: {asked}, current: {current}"
-    return ApiError(504, "Timeout", f"Timeout: {message}", details, [("Retry-After", "1")])
+    error = RevisionAheadError(
+        504, "Timeout", f"Timeout: {message}", details, [("Retry-After", "1")]
+    )
+    error.asked = asked
+    return error

@@ -18,6 +18,7 @@ from grappe.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from grappe.apiserver.http.messages import Stream, StreamWriter
 from grappe.apiserver.registry.answers import warning_headers
 from grappe.apiserver.registry.backend import Backend, Call
+from grappe.apiserver.registry.coming import PATIENCE
 from grappe.apiserver.registry.converted_watch import ConvertedWatch
 from grappe.apiserver.registry.filtering import Filter, parse_filter
 from grappe.apiserver.registry.interface import ServedResource
@@ -36,9 +37,6 @@ from grappe.store.interface import CompactedError, Event, Record, Store, Subscri
 BOOKMARK_PERIOD = 60.0
 MINIMUM_TIMEOUT = 1800
 """Seconds a watch lasts at least when the client does not say; up to twice that."""
-
-PATIENCE = 3.0
-"""Seconds a watch waits for the revision it is to start from."""
 
 _SLICE = 256
 """Objects or events for each write while a watcher catches up."""

@@ -78,8 +78,15 @@ def test_operations_say_their_action_and_parameters() -> None:
     ]
     patch = one(item, 8)
     assert orjson.loads(one(named(patch, 13)["x-kubernetes-action"], 2)) == "patch"
-    names = [one(one(one(one(p, 1), 2), 3), 4) for p in all_of(patch, 8)]
-    assert b"fieldValidation" in names
+    assert one(patch, 5) == b"patchCoreV1NamespacedConfigMap"
+    taken, *others = (one(p, 1) for p in all_of(patch, 8))
+    target = "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
+    assert one(one(one(taken, 1), 5), 1).decode() == target
+    assert b"fieldValidation" in [one(one(one(p, 2), 3), 4) for p in others]
+    answers = named(one(patch, 9), 1)
+    assert set(answers) == {"200", "201", "401"}
+    given = one(one(one(one(answers["200"], 1), 2), 1), 1)
+    assert given == b"#/definitions/io.k8s.api.core.v1.ConfigMap"
     assert len(all_of(item, 9)) == 2
 
 
