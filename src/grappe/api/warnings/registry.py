@@ -31,6 +31,7 @@ _RULES: dict[tuple[str, str], _Rule] = {
     ("", "Pod"): _Rule("pods", "pod", "create"),
     ("", "PodTemplate"): _Rule("workloads", "pod_template", "always"),
     ("", "ReplicationController"): _Rule("workloads", "templated", "spec"),
+    ("", "Secret"): _Rule("secrets", "secret", "always"),
     ("", "Service"): _Rule("networking", "service", "always"),
     ("", "ServiceAccount"): _Rule("cluster", "service_account", "create"),
     ("apps", "DaemonSet"): _Rule("workloads", "templated", "spec"),
