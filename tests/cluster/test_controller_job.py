@@ -6,6 +6,7 @@ from typing import Any
 
 from grappe.api.resources import JOBS, PODS
 from grappe.client.rest import RestClient
+from grappe.controllers.job.counting import FINALIZER
 from grappe.testing.cluster import TestCluster
 
 from .plant import events, gone, plant, until
@@ -107,6 +108,32 @@ async def test_deleting_a_job_takes_its_pods_finalizers_and_all(cluster: TestClu
             return not (await cluster.client.list(PODS, "default")).items
 
         await until(empty)
+
+
+async def test_a_pod_taken_from_a_job_is_held_no_more_and_one_given_back_is(
+    cluster: TestCluster,
+) -> None:
+    async with plant(cluster):
+        await cluster.client.create(JOBS, job())
+
+        async def pods(wanted: int) -> list[Object] | None:
+            found = (await cluster.client.list(PODS, "default")).items
+            return found if len(found) == wanted else None
+
+        [pod] = await until(lambda: pods(1))
+        name = pod["metadata"]["name"]
+        orphaned = {"metadata": {"ownerReferences": None, "finalizers": None}}
+        await cluster.client.patch(PODS, name, orphaned, "default")
+
+        async def held(yes: bool) -> bool:
+            meta = (await cluster.client.get(PODS, name, "default"))["metadata"]
+            return ["ownerReferences" in meta, FINALIZER in meta.get("finalizers", ())] == [yes] * 2
+
+        await until(lambda: held(True))
+        labels = dict.fromkeys(pod["metadata"]["labels"])
+        await cluster.client.patch(PODS, name, {"metadata": {"labels": labels}}, "default")
+        await until(lambda: held(False))
+        await until(lambda: pods(2))
 
 
 async def test_a_finished_job_goes_after_its_time(cluster: TestCluster) -> None:

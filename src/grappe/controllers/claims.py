@@ -49,20 +49,30 @@ def claim(owner: Object, selector: LabelSelector, candidates: Iterable[Object]) 
 
 
 async def owned_pods(
-    client: Client, resource: Resource, owner: Object, own: OwnWrites, candidates: Iterable[Object]
+    client: Client,
+    resource: Resource,
+    owner: Object,
+    own: OwnWrites,
+    candidates: Iterable[Object],
+    finalizer: str = "",
 ) -> list[Object]:
     """The pods an owner manages now: adopted and released as its selector says. `own` is told of
-    what that wrote."""
+    what that wrote. `finalizer` is one that the owner's pods carry and others do not."""
     selector = label_selector_from_object(owner["spec"].get("selector"))
     found = claim(owner, selector, candidates)
-    adopted, released = await settle(client, resource, owner, PODS, found)
+    adopted, released = await settle(client, resource, owner, PODS, found, finalizer)
     for pod in (*adopted, *released):
         own.wrote(owner["metadata"]["uid"], slim_pod(pod))
     return [*found.owned, *map(slim_pod, adopted)]
 
 
 async def settle(
-    client: Client, owner_resource: Resource, owner: Object, resource: Resource, found: Claim
+    client: Client,
+    owner_resource: Resource,
+    owner: Object,
+    resource: Resource,
+    found: Claim,
+    finalizer: str = "",
 ) -> tuple[list[Object], list[Object]]:
     """Adopt and release on the server; (adopted, released) as answered.
 
@@ -71,14 +81,18 @@ async def settle(
     adopted: list[Object] = []
     released: list[Object] = []
     if found.adopt and await _is_alive(client, owner_resource, owner):
-        reference = owner_reference(owner)
+        taken: Object = {"ownerReferences": [owner_reference(owner)]}
+        if finalizer:
+            taken["finalizers"] = [finalizer]
         for obj in found.adopt:
-            answer = await _patch_owners(client, resource, obj, reference)
+            answer = await _patch_metadata(client, resource, obj, taken)
             if answer is not None:
                 adopted.append(answer)
+    left: Object = {"ownerReferences": [{"$patch": "delete", "uid": owner["metadata"]["uid"]}]}
+    if finalizer:
+        left["$deleteFromPrimitiveList/finalizers"] = [finalizer]
     for obj in found.release:
-        drop = {"$patch": "delete", "uid": owner["metadata"]["uid"]}
-        answer = await _patch_owners(client, resource, obj, drop)
+        answer = await _patch_metadata(client, resource, obj, left)
         if answer is not None:
             released.append(answer)
     return adopted, released
@@ -96,12 +110,12 @@ async def _is_alive(client: Client, resource: Resource, owner: Object) -> bool:
     return found["uid"] == meta["uid"] and not found.get("deletionTimestamp")
 
 
-async def _patch_owners(
-    client: Client, resource: Resource, obj: Object, reference: Object
+async def _patch_metadata(
+    client: Client, resource: Resource, obj: Object, changes: Object
 ) -> Object | None:
     """The patched object; None when it is gone or another object by now."""
     meta = obj["metadata"]
-    patch = {"metadata": {"uid": meta["uid"], "ownerReferences": [reference]}}
+    patch = {"metadata": {"uid": meta["uid"], **changes}}
     try:
         return await client.patch(
             resource,

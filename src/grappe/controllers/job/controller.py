@@ -88,7 +88,7 @@ class JobController:
         shown = self._own.merged(meta["uid"], self._pods.by_index(CONTROLLER, meta["uid"]))
         orphans = self._pods.by_index(ORPHAN, meta["namespace"])
         candidates = (*shown, *orphans)
-        pods = await owned_pods(self._client, JOBS, job, self._own, candidates)
+        pods = await owned_pods(self._client, JOBS, job, self._own, candidates, FINALIZER)
         uid, failures = self._failures.get(key, ("", {}))
         return World(job, tuple(pods), failures if uid == meta["uid"] else {})
 
