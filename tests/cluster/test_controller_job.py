@@ -136,6 +136,21 @@ async def test_a_pod_taken_from_a_job_is_held_no_more_and_one_given_back_is(
         await until(lambda: pods(2))
 
 
+async def test_a_pod_that_nothing_ties_to_a_job_is_held_no_more(cluster: TestCluster) -> None:
+    async with plant(cluster):
+        container = {"name": "c", "image": "x"}
+        for name, labels in (("a", {}), ("b", {"batch.kubernetes.io/job-name": "gone"})):
+            meta = {"name": name, "labels": labels, "finalizers": [FINALIZER]}
+            subject = {"metadata": meta, "spec": {"containers": [container]}}
+            await cluster.client.create(PODS, subject, "default")
+
+        async def free() -> bool:
+            found = (await cluster.client.list(PODS, "default")).items
+            return not any(pod["metadata"].get("finalizers") for pod in found)
+
+        await until(free)
+
+
 async def test_a_finished_job_goes_after_its_time(cluster: TestCluster) -> None:
     async with plant(cluster) as made:
         made.behave = lambda pod: "Succeeded"

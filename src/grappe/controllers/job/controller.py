@@ -46,12 +46,12 @@ class JobController:
         self._pods.add_handler(self._pod_changed)
 
     def _pod_changed(self, event_type: str, pod: Object, old: Object | None) -> None:
-        """A pod of a Job that is gone must not be held for ever: its key is the Job's."""
-        owner = controller_of(pod)
-        if owner is None and FINALIZER in (pod["metadata"].get("finalizers") or ()):
-            name = (pod["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name")
-            if name:
-                self.controller.enqueue(pod["metadata"]["namespace"], name)
+        """A pod of a Job that is gone must not be held for ever: its key is the Job's, one without
+        a name when nothing tells of a Job."""
+        meta = pod["metadata"]
+        if controller_of(pod) is None and FINALIZER in (meta.get("finalizers") or ()):
+            name = (meta.get("labels") or {}).get("batch.kubernetes.io/job-name", "")
+            self.controller.enqueue(meta["namespace"], name)
 
     async def reconcile(self, key: Key) -> Result | None:
         job = self._jobs.get(*key)
@@ -113,8 +113,8 @@ class JobController:
             labels = meta.get("labels") or {}
             owner = controller_of(pod) or {
                 "kind": "Job",
-                "name": labels.get("batch.kubernetes.io/job-name"),
-                "uid": labels.get("batch.kubernetes.io/controller-uid"),
+                "name": labels.get("batch.kubernetes.io/job-name", ""),
+                "uid": labels.get("batch.kubernetes.io/controller-uid", ""),
             }
             if (owner["kind"], owner["name"]) == ("Job", key.name) and owner["uid"] != uid:
                 await self._take_finalizer_off(pod)
