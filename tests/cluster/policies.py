@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
+import pytest
+
+from grappe.api.errors import ApiError
 from grappe.api.resources import Resource, builtin_kind
 from grappe.testing.cluster import TestCluster
 
@@ -81,3 +85,10 @@ def patching(expression: str) -> dict[str, Any]:
 
 def config_map(name: str = "a", namespace: str = "default", **data: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": namespace}, "data": data}
+
+
+async def refusal(made: Awaitable[Any]) -> ApiError:
+    """How the write was refused."""
+    with pytest.raises(ApiError) as error:
+        await made
+    return error.value

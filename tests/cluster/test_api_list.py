@@ -66,6 +66,25 @@ async def test_a_selector_that_cannot_be_read_is_refused(cluster: TestCluster) -
     assert (reply.status, reply.body["reason"]) == (400, "BadRequest")
 
 
+async def test_a_name_is_found_in_every_namespace(cluster: TestCluster) -> None:
+    for namespace in ("a", "a-b"):
+        await ask(cluster, "POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        for name in ("x", "y", *(f"z{n}" for n in range(5))):
+            path = f"/api/v1/namespaces/{namespace}/configmaps"
+            await ask(cluster, "POST", path, {"metadata": {"name": name}})
+    everywhere = "/api/v1/configmaps"
+    query = {"fieldSelector": "metadata.name=x"}
+    whole = await ask(cluster, "GET", everywhere, **query)
+    places = [item["metadata"]["namespace"] for item in whole.body["items"]]
+    assert places == ["a-b", "a"]  # in the order of keys
+    first = await ask(cluster, "GET", everywhere, **query, limit="1")
+    token = first.body["metadata"]["continue"]
+    second = await ask(cluster, "GET", everywhere, **query, limit="1", **{"continue": token})
+    assert first.body["items"] + second.body["items"] == whole.body["items"]
+    query["fieldSelector"] = "metadata.name=x,metadata.namespace!=a"
+    assert len((await ask(cluster, "GET", everywhere, **query)).body["items"]) == 1
+
+
 async def test_fields_select(cluster: TestCluster) -> None:
     await ask(cluster, "POST", PODS, pod("a", nodeName="n1"))
     await ask(cluster, "POST", PODS, pod("b"))

@@ -33,10 +33,11 @@ def last_applied(live: Object) -> Object | None:
     return found if isinstance(found, dict) else None
 
 
-def taken_over(root: Node, live: Object) -> FieldSet | None:
-    """Fields that were applied client-side and still have that value: no conflict for kubectl."""
+def taken_over(root: Node, live: Object, api_version: str) -> FieldSet | None:
+    """Fields that were applied client-side and still have that value: no conflict for kubectl.
+    What was applied in another version says nothing of this one's fields."""
     former = last_applied(live)
-    if former is None:
+    if former is None or former.get("apiVersion") != api_version:
         return None
     former.setdefault("metadata", {})
     if not isinstance(former["metadata"], dict):

@@ -87,7 +87,10 @@ def encode(managed: dict[ManagerKey, Ownership]) -> list[Object]:
         managed = _bounded(managed)
     ordered = sorted(
         managed.items(),
-        key=lambda kv: (kv[0].operation, kv[1].time, kv[0].manager, kv[1].api_version),
+        key=lambda kv: (
+            *(kv[0].operation, kv[1].time, kv[0].manager),
+            *(kv[1].api_version, kv[0].subresource),
+        ),
     )
     return [entry(key, owned) for key, owned in ordered]
 
@@ -112,7 +115,7 @@ def _bounded(managed: dict[ManagerKey, Ownership]) -> dict[ManagerKey, Ownership
     """At most ten updaters: the oldest of a version are put together as `ancient-changes`."""
     kept = dict(managed)
     updaters = sorted(
-        (k for k in managed if k.operation == "Update"), key=lambda k: (managed[k].time, k.manager)
+        (k for k in managed if k.operation == "Update"), key=lambda k: (managed[k].time, *k)
     )
     excess = len(updaters) - MAX_UPDATE_MANAGERS
     first: dict[str, ManagerKey] = {}

@@ -54,7 +54,7 @@ def apply(
     before = _EMPTY if live is None else live
     managed = decode(before["metadata"].get("managedFields")) or {}
     if live is not None and not managed:
-        managed = _before_first_apply(root, live, api_version, now)
+        managed = _before_first_apply(root, live, api_version, now, subresource)
     me = key_of(manager, "Apply", api_version, subresource)
     last = managed.pop(me, None)
 
@@ -69,7 +69,7 @@ def apply(
     conflicts = _conflicts(managed, written)
     if conflicts and not force:
         if manager == MANAGER:
-            conflicts = _unresolved(conflicts, taken_over(root, before))
+            conflicts = _unresolved(conflicts, taken_over(root, before, api_version))
         if conflicts:
             raise conflict_error(conflicts)
     managed = _after(managed, written, removed)
@@ -90,14 +90,14 @@ def apply(
 
 
 def _before_first_apply(
-    root: Node, live: Object, api_version: str, now: str
+    root: Node, live: Object, api_version: str, now: str, subresource: str
 ) -> dict[ManagerKey, Ownership]:
     """Who owns an object that nobody was said to own: a manager of its own, so that the first
-    applier takes over nothing by accident."""
+    applier takes over nothing by accident. It is noted under the subresource of that apply."""
     written = compare(root, _EMPTY, live).written
     if written is None:
         return {}
-    key = key_of(BEFORE_FIRST_APPLY, "Update", api_version, "")
+    key = key_of(BEFORE_FIRST_APPLY, "Update", api_version, subresource)
     return {key: Ownership(written, api_version, now)}
 
 

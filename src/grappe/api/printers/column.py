@@ -22,13 +22,13 @@ class Column(NamedTuple):
     format: str = ""
     priority: int = 0
 
-    def definition(self) -> Object:
+    def definition(self, description: str) -> Object:
         """As `TableColumnDefinition`."""
         return {
             "name": self.name,
             "type": self.type,
             "format": self.format,
-            "description": "",
+            "description": description,
             "priority": self.priority,
         }
 

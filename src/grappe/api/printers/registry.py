@@ -8,6 +8,7 @@ from typing import Any
 from grappe.api import Object
 from grappe.api.printers import cluster, devices, networking, pods, policy, storage, workloads
 from grappe.api.printers.column import NAME, Column, Printer
+from grappe.api.printers.descriptions import description
 from grappe.api.resources import Resource
 
 _FALLBACK = Printer(
@@ -31,7 +32,10 @@ def _printer(resource: Resource) -> Printer:
 
 def columns(resource: Resource) -> list[Object]:
     """The `TableColumnDefinition`s of a built-in kind."""
-    return [column.definition() for column in _printer(resource).columns]
+    return [
+        column.definition(description(resource.kind, column.name))
+        for column in _printer(resource).columns
+    ]
 
 
 def cells(resource: Resource, obj: Object, now: float) -> list[Any]:
@@ -46,7 +50,7 @@ def row_order(resource: Resource) -> Callable[[Object], Any] | None:
 
 def scale_columns() -> list[Object]:
     """The `TableColumnDefinition`s of a Scale."""
-    return [column.definition() for column in workloads.SCALE.columns]
+    return [c.definition(description("Scale", c.name)) for c in workloads.SCALE.columns]
 
 
 def scale_cells(obj: Object, now: float) -> list[Any]:

@@ -7,7 +7,7 @@ milliseconds and what nobody asks for costs nothing.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,5 +50,16 @@ def reference(schema: Mapping[str, Any]) -> str:
 def descriptions() -> dict[str, tuple[str, dict[str, str]]]:
     """(own text, {property: text}) of every definition. Large; not kept: `kubectl explain` asks
     once and caches."""
-    packed = (_DATA / f"kubernetes-{VERSION}-descriptions.json.gz").read_bytes()
-    return msgspec.json.decode(gzip.decompress(packed), type=dict[str, tuple[str, dict[str, str]]])
+    return msgspec.json.decode(_described(), type=dict[str, tuple[str, dict[str, str]]])
+
+
+def descriptions_of(names: Collection[str]) -> dict[str, tuple[str, dict[str, str]]]:
+    """As `descriptions`, of these definitions only; KeyError when there is none of a name."""
+    known = msgspec.json.decode(_described(), type=dict[str, msgspec.Raw])
+    return {
+        name: msgspec.json.decode(known[name], type=tuple[str, dict[str, str]]) for name in names
+    }
+
+
+def _described() -> bytes:
+    return gzip.decompress((_DATA / f"kubernetes-{VERSION}-descriptions.json.gz").read_bytes())

@@ -20,6 +20,7 @@ from grappe.api.validation.rules import (
     one_of,
     well_formed,
 )
+from grappe.api.validation.spec_diff import spec_diff
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES = ("Block", "Filesystem")
@@ -151,7 +152,7 @@ def update(new: Object, old: Object) -> Causes:
         kept["resources"] = _with_storage(wanted, _asked(before))
         kept["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
     if _compared(kept) != _compared(before):
-        yield forbidden("spec", _SETTLED)
+        yield forbidden("spec", f"{_SETTLED}\n{spec_diff(_compared(before), _compared(kept))}")
     yield from _shrunk(new, old)
     yield from immutable(wanted.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     attributes, had = (s.get("volumeAttributesClassName") for s in (wanted, before))

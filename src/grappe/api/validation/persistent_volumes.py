@@ -11,6 +11,7 @@ from grappe.api.validation.affinity import node_selector
 from grappe.api.validation.claims import VOLUME_MODES, access_modes, positive_amount
 from grappe.api.validation.paths import no_backsteps
 from grappe.api.validation.rules import Causes, immutable, named
+from grappe.api.validation.spec_diff import spec_diff
 from grappe.api.validation.volume_sources import MORE_THAN_ONE, forbidden_path, source
 
 SOURCES = (
@@ -132,7 +133,7 @@ def update(new: Object, old: Object) -> Causes:
     if "csi" in now and "csi" in was and secret not in was["csi"]:
         now["csi"] = {k: v for k, v in now["csi"].items() if k != secret}
     if now != was:
-        detail = "spec.persistentvolumesource is immutable after creation"
+        detail = f"spec.persistentvolumesource is immutable after creation\n{spec_diff(was, now)}"
         yield forbidden("spec.persistentvolumesource", detail)
     yield from immutable(spec_.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None:

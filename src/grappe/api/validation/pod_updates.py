@@ -15,6 +15,7 @@ from grappe.api.validation import pods
 from grappe.api.validation.affinity import tolerations
 from grappe.api.validation.annotations import MIRROR, annotation_changes
 from grappe.api.validation.rules import Causes, address, immutable, qualified, well_formed
+from grappe.api.validation.spec_diff import spec_diff
 
 _MAX_DEADLINE = 2**31 - 1
 _MAY_CHANGE = (
@@ -54,8 +55,9 @@ def update(new: Object, old: Object) -> Causes:
         return
     if before.get("schedulingGates"):
         yield from _gated_changes(spec, before)
-    if _settled(spec, before) != _settled(before, before):
-        yield forbidden("spec", _MAY_CHANGE)
+    settled, had_settled = _settled(spec, before), _settled(before, before)
+    if settled != had_settled:
+        yield forbidden("spec", f"{_MAY_CHANGE}\n{spec_diff(had_settled, settled)}")
 
 
 def _annotations(new: Object, old: Object) -> Causes:
@@ -105,7 +107,10 @@ def _settled(spec: Object, before: Object) -> Object:
             kept["affinity"] = affinity
     for part in ("containers", "initContainers"):
         if part in kept:
-            kept[part] = [{**c, "image": ""} for c in kept[part]]
+            images = [c.get("image", "") for c in before[part]]
+            kept[part] = [
+                {**c, "image": image} for c, image in zip(kept[part], images, strict=True)
+            ]
     return kept
 
 

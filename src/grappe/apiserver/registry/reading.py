@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from grappe.api import Object
 from grappe.api.errors import not_found
+from grappe.api.resources import NAMESPACES
 from grappe.apiserver.http.messages import Response
 from grappe.apiserver.registry.answers import answer_bytes
 from grappe.apiserver.registry.backend import Backend, Call
@@ -146,12 +148,12 @@ def _candidates(store: Store, wanted: Filter, page: Page) -> Sequence[Record]:
         for field, operator, value in wanted.fields.requirements:
             if operator != "=" or not value:
                 continue
-            if (
-                field == "metadata.name"
-                and bool(wanted.prefix) == wanted.served.resource.namespaced
-            ):
-                record = store.get(bucket, wanted.prefix + value)
-                return [record] if record is not None and record.key > page.start else []
+            if field == "metadata.name":
+                if bool(wanted.prefix) == wanted.served.resource.namespaced:
+                    record = store.get(bucket, wanted.prefix + value)
+                    return [record] if record is not None and record.key > page.start else []
+                if store.count(bucket) > store.count(NAMESPACES.bucket):
+                    return _everywhere(store, bucket, value, page.start)
             if not field.startswith("metadata.") and wanted.by_stored_fields:
                 return [
                     record
@@ -159,6 +161,17 @@ def _candidates(store: Store, wanted: Filter, page: Page) -> Sequence[Record]:
                     if record.key.startswith(wanted.prefix) and record.key > page.start
                 ]
     return store.list(bucket, wanted.prefix, after=page.start, at=page.revision)
+
+
+def _everywhere(store: Store, bucket: str, name: str, after: str) -> list[Record]:
+    """The records of that name in all namespaces, each asked for: a tenth of a microsecond for
+    each namespace, where looking at every object costs as much for each of them."""
+    found = []
+    for namespace in store.list(NAMESPACES.bucket):
+        record = store.get(bucket, f"{namespace.key}/{name}")
+        if record is not None and record.key > after:
+            found.append(record)
+    return sorted(found, key=attrgetter("key"))
 
 
 def _page(
