@@ -169,3 +169,17 @@ async def test_selectable_fields_select_lists_watches_and_deletions(cluster: Tes
     await ask(cluster, "DELETE", PATH, fieldSelector="spec.name=x")
     left = await ask(cluster, "GET", PATH)
     assert [item["metadata"]["name"] for item in left.body["items"]] == ["b"]
+
+
+async def test_a_literal_pattern_that_is_none_is_found_when_it_is_written(
+    cluster: TestCluster,
+) -> None:
+    rules = [{"rule": "self.matches('a[')"}]
+    name = {"type": "string", "maxLength": 9, "x-kubernetes-validations": rules}
+    spec = {"type": "object", "properties": {"name": name}}
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    refused = await ask(cluster, "POST", path, definition(spec))
+    assert refused.status == 422
+    told = refused.body["message"]
+    assert "compilation failed: ERROR: <input>:1:14: invalid matches argument" in told
+    assert " | self.matches('a[')\n | .............^" in told

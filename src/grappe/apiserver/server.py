@@ -102,6 +102,7 @@ class ApiServer:
             self.pki,
             self._caller,
             lambda: (s.resource for s in self._custom.served()),
+            self._catalog.answered_elsewhere,
         )
         metrics, slis = MetricsRegistry(), MetricsRegistry()
         StorageMetrics(metrics, store, config.database)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A literal: `value` is what a program works with (see `values`)."""
+    """A literal: `value` is what a program works with (see `values`), `identity` what the wire
+    form calls it."""
 
     value: Any
+    identity: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,17 @@ def read_expression(serialized: bytes) -> Expr:
     return _expression(whole[4][0], references)
 
 
+def read_offset(serialized: bytes, identity: int) -> int:
+    """Where in the source (in characters) the expression of that identity stands."""
+    whole = _fields(_fields(serialized)[2][0])
+    for raw in _fields(whole[5][0]).get(4, ()):
+        position = _fields(raw)
+        if position.get(1) == [identity]:
+            found: int = position.get(2, [0])[0]
+            return found
+    return 0
+
+
 def _expression(raw: bytes, references: dict[int, str]) -> Expr:
     fields = _fields(raw)
     identity = fields.get(2, [0])[0]
@@ -137,7 +150,7 @@ def _expression(raw: bytes, references: dict[int, str]) -> Expr:
         return _expression(part, references)
 
     if 3 in fields:
-        return Const(_constant(_fields(fields[3][0])))
+        return Const(_constant(_fields(fields[3][0])), identity)
     if 4 in fields:
         return Ident(_text(_fields(fields[4][0]), 1))
     if 5 in fields:

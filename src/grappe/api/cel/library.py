@@ -25,7 +25,8 @@ from google.protobuf import (
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from grappe.api.cel import functions, operators, times
-from grappe.api.cel.ast import Expr, read_expression
+from grappe.api.cel.ast import Expr, read_expression, read_offset
+from grappe.api.cel.literals import bad_literals, told
 from grappe.api.cel.registry import declared
 from grappe.api.cel.standard import REPLACED
 from grappe.api.cel.types import Type
@@ -84,7 +85,11 @@ class Environment:
             raise CompileError(_told(str(error))) from None
         made = compiled.return_type()
         result = _RESULTS.get(made.name(), made.name())
-        expr = read_expression(compiled.serialize())
+        serialized = compiled.serialize()
+        expr = read_expression(serialized)
+        bad = [(read_offset(serialized, one), problem) for one, problem in bad_literals(expr)]
+        if bad:
+            raise CompileError("\n".join(told(source, *found) for found in sorted(bad)))
         return Checked(expr, result, Type("given", given=made))
 
     def parse(self, source: str) -> Expr:

@@ -9,5 +9,6 @@ answer in JSON.
 
 from grappe.api.protobuf.decode import CONTENT_TYPE, decode
 from grappe.api.protobuf.encode import encode
+from grappe.api.protobuf.naming import is_encoded, name_of
 
-__all__ = ["CONTENT_TYPE", "decode", "encode"]
+__all__ = ["CONTENT_TYPE", "decode", "encode", "is_encoded", "name_of"]

@@ -29,7 +29,7 @@ from grappe.api.protobuf.wire import (
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 
-_MAGIC = b"k8s\x00"
+MAGIC = b"k8s\x00"
 _DEEPEST = 100
 
 Decoder = Callable[[bytes, int, int, int], Any]
@@ -45,13 +45,12 @@ def decode(body: bytes) -> Object:
 
     Raises ApiError 400 for what is no such body, or of a kind that has no protobuf form.
     """
-    if body[:4] != _MAGIC:
+    if body[:4] != MAGIC:
         raise bad_request(
-            "provided data does not appear to be a protobuf message, expected prefix "
-            f"{list(_MAGIC)}"
+            f"provided data does not appear to be a protobuf message, expected prefix {list(MAGIC)}"
         )
     try:
-        return _envelope(body[len(_MAGIC) :], 0)
+        return _envelope(body[len(MAGIC) :], 0)
     except (ValueError, OverflowError, OSError, IndexError) as error:
         raise bad_request(f"the protobuf message is damaged: {error}") from None
 
@@ -372,8 +371,8 @@ def _raw_extension(data: bytes, start: int, end: int, depth: int) -> Any:
     """Any object: as JSON, or in an envelope of its own."""
     whole = data[start:end]
     raw = next((value for number, _, value in fields(whole) if number == 1), b"")
-    if isinstance(raw, bytes) and raw.startswith(_MAGIC):
+    if isinstance(raw, bytes) and raw.startswith(MAGIC):
         if depth > _DEEPEST:
             raise WireError("messages are nested too deep")
-        return _envelope(raw[len(_MAGIC) :], depth + 1)
+        return _envelope(raw[len(MAGIC) :], depth + 1)
     return SPECIAL[RAW_EXTENSION].decode(whole)

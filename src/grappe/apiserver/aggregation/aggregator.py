@@ -13,7 +13,7 @@ from grappe.apiserver.aggregation.availability import CHECK_SECONDS, Availabilit
 from grappe.apiserver.aggregation.documents import Documents
 from grappe.apiserver.aggregation.local import LocalServices
 from grappe.apiserver.aggregation.proxying import Proxy
-from grappe.apiserver.aggregation.services import ApiServices
+from grappe.apiserver.aggregation.services import ApiServices, Moved
 from grappe.apiserver.aggregation.target import Targets
 from grappe.apiserver.discovery.remote import RemoteVersion
 from grappe.apiserver.http.messages import Answer, Request, User
@@ -28,7 +28,7 @@ from grappe.store.interface import Store
 
 log = logging.getLogger("grappe.apiserver.aggregation")
 
-_OPENAPI = "/openapi/v3/apis/"
+_OPENAPI = "/openapi/v3"
 
 
 class Aggregator:
@@ -41,8 +41,12 @@ class Aggregator:
         pki: Pki,
         caller: Caller,
         custom: Callable[[], Iterable[Resource]],
+        moved: Moved,
     ) -> None:
+        """`custom` gives the custom resources served now; `moved` is told which group versions
+        other servers answer, also where this one could."""
         self._store = store
+        self._moved = moved
         self._pki = pki
         self._front: FrontProxy | None = None
         self._services = ApiServices(store)
@@ -65,9 +69,11 @@ class Aggregator:
         self._services.start()
 
     async def settle(self, loopback: Loopback) -> None:
-        """From now on keep APIServices, and what extension servers need to know, true."""
+        """From now on keep APIServices, and what extension servers need to know, true. Not before
+        are group versions given to others: what every cluster has is made here."""
         await self._publish(loopback)
         await self._local.start(loopback)
+        self._services.on_move(self._moved)
         self._availability.start(loopback)
         self._keeping = asyncio.get_running_loop().create_task(
             self._keep(loopback), name="extension authentication"
@@ -106,12 +112,21 @@ class Aggregator:
         """What another server answers to a request that nobody here does; None: nobody does."""
         group, version = info.group, info.version
         if not info.resource_request:
-            path = info.path.rstrip("/")
-            if path.startswith(_OPENAPI):
-                path = path.removeprefix("/openapi/v3")
-            parts = path.split("/")
-            if len(parts) != 4 or parts[1] != "apis":
+            named = _named(info.path)
+            if named is None:
                 return None
-            group, version = parts[2], parts[3]
+            group, version = named
         service = self._services.find(group, version)
         return None if service is None else self._proxy.answer(service, request, user)
+
+
+def _named(path: str) -> tuple[str, str] | None:
+    """The group version that a path without a resource is about."""
+    match path.rstrip("/").removeprefix(_OPENAPI).split("/"):
+        case ["", "apis", group, version]:
+            return group, version
+        case ["", "api", version]:
+            return "", version
+        case ["", "api"]:  # who answers the legacy group answers for all of it
+            return "", "v1"
+    return None

@@ -58,7 +58,7 @@ class Documents:
 
     async def _remember(self, service: ApiService, target: Target, answered: Answered) -> None:
         before = self._known.get(service.name)
-        digest = await self._openapi_hash(target, f"apis/{service.group}/{service.version}")
+        digest = await self._openapi_hash(target, service.path.removeprefix("/"))
         definitions = before.openapi_v2 if before else {}
         if before is None or not digest or digest != before.openapi_v3:
             definitions = await self._json(target, "/openapi/v2")

@@ -19,6 +19,9 @@ from grappe.apiserver.upkeep import Upkeep
 from grappe.store.interface import Event, Store
 
 _MANAGED = "kube-aggregator.kubernetes.io/automanaged"
+_AT_START, _ALWAYS = "onstart", "true"
+"""Built-in group versions are set right once, at the start, those of definitions at any time: who
+wants to keep one of another kind removes the label."""
 _OWN_GROUP = "apiregistration.k8s.io"
 _GROUP_PRIORITIES = {
     "": 18000,
@@ -55,7 +58,7 @@ def local_services(builtin: Iterable[Resource], custom: Iterable[Resource]) -> d
         if group != _OWN_GROUP:
             priority = _GROUP_PRIORITIES.get(group, _OTHER_PRIORITY)
             older = 0 if version == "v1" else _VERSION_PRIORITY
-            made = _service(group, version, priority, _VERSION_PRIORITY + older, "onstart")
+            made = _service(group, version, priority, _VERSION_PRIORITY + older, _AT_START)
             found[made["metadata"]["name"]] = made
     groups: dict[str, set[str]] = {}
     for resource in custom:
@@ -63,7 +66,7 @@ def local_services(builtin: Iterable[Resource], custom: Iterable[Resource]) -> d
     for group, versions in groups.items():
         for rank, version in enumerate(sorted(versions, key=version_order)):
             priority = max(1, _CUSTOM_VERSION_PRIORITY - rank)
-            made = _service(group, version, _CUSTOM_PRIORITY, priority, "true")
+            made = _service(group, version, _CUSTOM_PRIORITY, priority, _ALWAYS)
             found.setdefault(made["metadata"]["name"], made)
     return found
 
@@ -82,24 +85,50 @@ def _service(
     }
 
 
+def settled(wanted: Object | None, found: Object | None, first: bool) -> str:
+    """What makes an APIService right: "create", "update", "delete" or nothing. `first`: it was
+    there, or should have been, at the start, and has not been looked at since.
+
+    As kube-aggregator's auto-registration decides.
+    """
+    managed = _managed(found)
+    if not first and _managed(wanted) == _AT_START:
+        return ""
+    if found is None:
+        return "create" if wanted is not None else ""
+    if not managed or (managed == _AT_START and not first):
+        return ""
+    if wanted is None:
+        return "delete"
+    return "update" if found.get("spec") != wanted["spec"] else ""
+
+
+def _managed(obj: Object | None) -> str:
+    labels = (obj or {}).get("metadata", {}).get("labels") or {}
+    managed: str = labels.get(_MANAGED, "")
+    return managed if managed in (_AT_START, _ALWAYS) else ""
+
+
 class LocalServices:
     """Makes them, and removes those of definitions that are gone. One that somebody has taken
-    over (without the label) is left alone. `custom` gives the custom resources served now."""
+    over is left alone. `custom` gives the custom resources served now."""
 
     def __init__(self, store: Store, custom: Callable[[], Iterable[Resource]]) -> None:
         self._store = store
         self._custom = custom
         self._loopback: Loopback | None = None
         self._upkeep = Upkeep("local apiservices", self._settle)
+        self._due: set[str] = set()
 
     async def start(self, loopback: Loopback) -> None:
         """Returns when those of all that is served are there."""
         self._loopback = loopback
         store = self._store
         names = {*self._wanted(), *(r.key for r in store.list(API_SERVICES.bucket))}
+        self._due = set(names)
         self._upkeep.start(
             store.watch(CUSTOM_RESOURCE_DEFINITIONS.bucket, store.revision, self._redefined),
-            store.watch(API_SERVICES.bucket, store.revision, self._deleted),
+            store.watch(API_SERVICES.bucket, store.revision, self._changed),
         )
         await asyncio.gather(*(self._first(name) for name in names))
 
@@ -121,25 +150,29 @@ class LocalServices:
         names = {r.key for r in self._store.list(API_SERVICES.bucket)} | self._wanted().keys()
         self._upkeep.look_at(name for name in names if name.partition(".")[2] in groups)
 
-    def _deleted(self, events: Sequence[Event]) -> None:
+    def _changed(self, events: Sequence[Event]) -> None:
         self._upkeep.look_at(
             event.record.key
             for event in events
-            if event.type == "DELETED" and event.record.labels.get(_MANAGED) == "true"
+            if event.type == "DELETED" or event.record.labels.get(_MANAGED) == _ALWAYS
         )
 
     async def _settle(self, name: str) -> None:
         assert self._loopback is not None
         wanted = self._wanted().get(name)
         record = self._store.get(API_SERVICES.bucket, name)
-        managed = record.labels.get(_MANAGED) if record is not None else None
-        if record is None:
-            if wanted is not None:
+        found = body_of(record) if record is not None else None
+        match settled(wanted, found, name in self._due):
+            case "create":
+                assert wanted is not None
                 await self._loopback.create(API_SERVICES, wanted)
-        elif wanted is None:
-            if managed:
+            case "update":
+                assert wanted is not None
+                assert found is not None
+                assert record is not None
+                metadata = {**found["metadata"], "resourceVersion": str(record.revision)}
+                right = {**found, "metadata": metadata, "spec": wanted["spec"]}
+                await self._loopback.update(API_SERVICES, right)
+            case "delete":
                 await self._loopback.delete(API_SERVICES, "", name)
-        elif managed and body_of(record).get("spec") != wanted["spec"]:
-            version = {"resourceVersion": str(record.revision)}
-            wanted = {**wanted, "metadata": {**wanted["metadata"], **version}}
-            await self._loopback.update(API_SERVICES, wanted)
+        self._due.discard(name)

@@ -18,6 +18,10 @@ assert _found is not None
 API_SERVICES = _found
 
 
+Moved = Callable[[Iterable[tuple[str, str]]], None]
+"""Given all the (group, version) that others answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiService:
     """One APIService. `service` is empty where this server itself answers."""
@@ -77,6 +81,7 @@ class ApiServices:
         self._followed = Followed(store, API_SERVICES.bucket, read_api_service, self._index)
         self._remote: dict[tuple[str, str], ApiService] = {}
         self.changed: Callable[[Iterable[str]], None] = lambda names: None
+        self._moved: Moved = lambda group_versions: None
         self.generation = 0
         """Counts the changes of what is served elsewhere, and whether it can be reached."""
 
@@ -87,11 +92,23 @@ class ApiServices:
         self._followed.stop()
 
     def _index(self, names: Iterable[str]) -> None:
-        remote = {(s.group, s.version): s for s in self._followed.by_key.values() if s.service}
+        remote = {
+            (s.group, s.version): s
+            for s in self._followed.by_key.values()
+            if s.service and s.group != API_SERVICES.group
+        }
         if remote != self._remote:
-            self._remote = remote
+            before, self._remote = self._remote, remote
             self.generation += 1
+            if before.keys() != remote.keys():
+                self._moved(remote.keys())
         self.changed(names)
+
+    def on_move(self, moved: Moved) -> None:
+        """Have `moved` called now, and whenever others answer other group versions. This server's
+        own APIServices are nobody else's: with them the rest can be taken back."""
+        self._moved = moved
+        moved(self._remote.keys())
 
     def get(self, name: str) -> ApiService | None:
         return self._followed.by_key.get(name)

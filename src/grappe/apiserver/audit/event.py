@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from grappe.api import Object
+from grappe.api import Object, protobuf
+from grappe.api.errors import ApiError
 from grappe.apiserver.audit.policy import LEVELS, Decision, Level
 from grappe.apiserver.http.messages import Request, User
 from grappe.apiserver.registry.decoding import media_type, read_body
 from grappe.apiserver.registry.interface import RequestInfo
 
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
-_NAME = re.compile(rb'"metadata":\{"name":"([^"\\]+)"')
+_NAME = re.compile(rb'"metadata":\{"name":"([^"\\]+)"|^metadata:\n  name: ["\']?([^"\'\s]+)', re.M)
 NAMED_WITHIN = 300
 """Bytes of an answer in which its object's name stands."""
 _LONGEST_URI = 8192
@@ -190,9 +191,10 @@ def _name(info: RequestInfo, answer: bytes, refused: Object) -> str:
     """The object's name; of a new one what the answer says."""
     if not needs_name(info):
         return info.name
-    found = None if refused else _NAME.search(answer[:NAMED_WITHIN])
-    if found:
-        return found[1].decode(errors="replace")
+    if not refused:
+        found = _NAME.search(answer[:NAMED_WITHIN])
+        name = (found[1] or found[2]) if found else protobuf.name_of(answer)
+        return name.decode(errors="replace")
     return str((refused.get("details") or {}).get("name") or "")
 
 
@@ -207,8 +209,8 @@ def _status(body: bytes) -> Object:
     if not body:
         return {}
     try:
-        status = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        status = protobuf.decode(body) if protobuf.is_encoded(body) else orjson.loads(body)
+    except (orjson.JSONDecodeError, ApiError):
         return {}
     if not isinstance(status, dict) or status.get("kind") != "Status":
         return {}

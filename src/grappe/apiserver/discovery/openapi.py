@@ -45,8 +45,9 @@ class OpenApi:
         if path == "/openapi/v2":
             return self._v2.page(request)
         if path == "/openapi/v3":
-            theirs = {r.name: r.openapi_v3 for r in self._remote() if r.openapi_v3}
-            return Response(200, v3_index({**theirs, **self._current()}), _JSON, [_ASK_AGAIN])
+            theirs = {r.name: r.openapi_v3 for r in self._remote()}
+            told = {name: digest for name, digest in (self._current() | theirs).items() if digest}
+            return Response(200, v3_index(told), _JSON, [_ASK_AGAIN])
         if path.startswith("/openapi/v3/"):
             return self._v3(path.removeprefix("/openapi/v3/"), request)
         return None

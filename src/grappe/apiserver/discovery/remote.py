@@ -28,16 +28,16 @@ class RemoteVersion:
     @property
     def name(self) -> str:
         """As OpenAPI's index names it."""
-        return f"apis/{self.group}/{self.version}"
+        return f"apis/{self.group}/{self.version}" if self.group else f"api/{self.version}"
 
 
 Remote = Sequence[RemoteVersion]
 
 
 def with_remote_groups(document: Object, remote: Remote) -> Object:
-    """The APIGroupList with the groups and versions of `remote`."""
+    """The APIGroupList with the groups and versions of `remote`; the legacy group is in none."""
     groups = {group["name"]: dict(group) for group in document["groups"]}
-    for found in remote:
+    for found in filter(_has_group, remote):
         known = groups.get(found.group)
         groups[found.group] = remote_group(known, found)
     return {**document, "groups": list(groups.values())}
@@ -54,7 +54,7 @@ def remote_group(known: Object | None, found: RemoteVersion) -> Object:
 def with_remote_discovery(document: Object, remote: Remote) -> Object:
     """The APIGroupDiscoveryList with what `remote` answers: Stale where it cannot be reached."""
     items = {item["metadata"].get("name", ""): dict(item) for item in document["items"]}
-    for found in remote:
+    for found in filter(_has_group, remote):
         item = items.get(found.group) or {"metadata": {"name": found.group}, "versions": []}
         version = {
             "version": found.version,
@@ -63,6 +63,10 @@ def with_remote_discovery(document: Object, remote: Remote) -> Object:
         }
         items[found.group] = {**item, "versions": [*item["versions"], version]}
     return {**document, "items": list(items.values())}
+
+
+def _has_group(found: RemoteVersion) -> bool:
+    return bool(found.group)
 
 
 def _discovered(found: RemoteVersion) -> list[Object]:
@@ -105,9 +109,11 @@ def _kind(found: RemoteVersion, entry: Object) -> Object:
 
 
 def with_remote_definitions(document: Object, remote: Remote) -> Object:
-    """The OpenAPI v2 document with what others tell of the group versions they answer. A
-    definition that this server has too is this server's."""
-    paths, definitions = dict(document["paths"]), dict(document["definitions"])
+    """The OpenAPI v2 document with what others tell of the group versions they answer, and without
+    what this server would. A definition that this server has too is this server's."""
+    theirs = tuple(f"/{found.name}/" for found in remote)
+    paths = {name: path for name, path in document["paths"].items() if not name.startswith(theirs)}
+    definitions = dict(document["definitions"])
     for found in remote:
         for name, path in _part(found, "paths").items():
             if name.startswith(f"/{found.name}/"):

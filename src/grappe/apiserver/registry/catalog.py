@@ -1,8 +1,9 @@
-"""Every resource that is served: built in, and custom at this moment."""
+"""Every resource that is served: built in, and custom at this moment, but for the group versions
+that other servers have taken over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from grappe.api.conversion import conversion
 from grappe.api.resources import BUILTIN, Resource, builtin, builtin_kind
@@ -39,12 +40,21 @@ class Catalog:
     def __init__(self, custom: CustomResources) -> None:
         self._custom = custom
         self._builtin: dict[tuple[str, str, str], ServedResource] = {}
+        self._elsewhere: frozenset[tuple[str, str]] = frozenset()
+
+    def answered_elsewhere(self, group_versions: Iterable[tuple[str, str]]) -> None:
+        """From now on other servers answer just these, whatever could be served here."""
+        self._elsewhere = frozenset(group_versions)
+        self._builtin.clear()
 
     def find(self, group: str, version: str, plural: str) -> ServedResource | None:
+        """None too where another server answers."""
         key = (group, version, plural)
         served = self._builtin.get(key)
         if served is not None:
             return served
+        if (group, version) in self._elsewhere:
+            return None
         resource = builtin(group, version, plural)
         if resource is not None:
             served = self._builtin[key] = serve_builtin(resource)
@@ -59,7 +69,12 @@ class Catalog:
                 yield other
 
     def resources(self) -> Iterator[Resource]:
-        """Every served resource, built in first."""
+        """Every resource that is served here, built in first."""
+        for resource in self._all():
+            if (resource.group, resource.version) not in self._elsewhere:
+                yield resource
+
+    def _all(self) -> Iterator[Resource]:
         yield from BUILTIN
         for served in self._custom.served():
             yield served.resource

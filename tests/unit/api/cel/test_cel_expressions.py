@@ -185,6 +185,16 @@ def test_what_has_no_value_says_why(env: Environment, source: str, told: str) ->
          " | variables.eight\n | .........^"),
         ("n + 'a'", "ERROR: <input>:1:3: found no matching overload for '_+_' applied to "
          "'(int, string)'\n | n + 'a'\n | ..^"),
+        ("'a'.matches('[')", "ERROR: <input>:1:13: invalid matches argument\n"
+         " | 'a'.matches('[')\n | ............^"),
+        ("n == 1 ||\n 'é'.matches('(')", "ERROR: <input>:2:14: invalid matches argument\n"
+         " |  'é'.matches('(')\n | .............^"),
+        ("duration('x') < duration('1s') || timestamp('y') < timestamp(1)",
+         "ERROR: <input>:1:10: invalid duration argument\n"
+         " | duration('x') < duration('1s') || timestamp('y') < timestamp(1)\n | .........^\n"
+         "ERROR: <input>:1:45: invalid timestamp argument\n"
+         " | duration('x') < duration('1s') || timestamp('y') < timestamp(1)\n"
+         f" | {'.' * 44}^"),
         ("1 +", "ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting {'[', '{', "
          "'(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, "
          "BYTES, IDENTIFIER}\n | 1 +\n | ...^"),

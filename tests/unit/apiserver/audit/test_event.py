@@ -3,7 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grappe.api import Object
+from grappe.api import Object, protobuf
+from grappe.api.errors import conflict
 from grappe.apiserver.audit.event import Followed, Told
 from grappe.apiserver.audit.policy import Decision, Level
 from grappe.apiserver.http.messages import Request, User
@@ -33,6 +34,33 @@ def told(
     assert line.count(b"\n") == 1
     found: Object = json.loads(line)
     return found
+
+
+def of_new(answer: bytes, code: int = 201) -> Object:
+    """The event of a create that is answered so."""
+    info = RequestInfo("create", "/x", {}, True, "", "v1", "ns", "pods")
+    return told(Request("POST", "/x", "", {}), info, code, answer=answer)
+
+
+def test_a_new_object_is_named_in_whatever_form_it_is_answered() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a-1", "namespace": "ns"}}
+    for answer in (json.dumps(pod, separators=(",", ":")).encode(), protobuf.encode(pod)):
+        assert of_new(answer)["objectRef"]["name"] == "a-1"
+    assert of_new(b"apiVersion: v1\nkind: Pod\nmetadata:\n  name: a-1\n")["objectRef"]["name"]
+    assert "name" not in of_new(protobuf.encode(pod)[:12])["objectRef"]
+
+
+def test_a_refusal_says_why_in_protobuf_too() -> None:
+    status = conflict("pods", "a-1", "changed").status()
+    found = of_new(protobuf.encode(status), 409)
+    assert found["responseStatus"]["reason"] == "Conflict"
+    assert found["objectRef"]["name"] == "a-1"
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_may_be_answered(body: bytes) -> None:
+    of_new(b"k8s\0" + body)
+    of_new(b"k8s\0" + body, 409)
 
 
 def of_pods(name: str = "", **more: str) -> RequestInfo:

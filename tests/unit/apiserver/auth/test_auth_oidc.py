@@ -306,3 +306,31 @@ async def test_a_token_ends_also_when_it_is_remembered(
         await verified(issuers, text)
     with pytest.raises(TokenError, match="not valid yet"):
         await verified(issuers, token(nbf=clock.now() + 3600))
+
+
+async def test_claims_that_take_long_to_judge_hold_nobody_up(web: Web, clock: ManualClock) -> None:
+    pairs = "claims.n.all(a, claims.n.all(b, a + b <= claims.most))"
+    slow = replace(ISSUER, claim_rules=((pairs, "too large"),))
+    issuers = Issuers([slow], clock, web.fetch)
+    try:
+        with pytest.raises(NotYet) as later:  # for the keys
+            issuers.verify(URL, token())
+        await later.value.ready
+        numbers = list(range(200))
+        good, bad = token(n=numbers, most=398), token(n=numbers, most=397)
+        for text in (good, bad):
+            with pytest.raises(NotYet):
+                issuers.verify(URL, text)
+        turns = 0
+        while issuers._known[URL].judging:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 5  # others had theirs between
+        assert issuers.verify(URL, good).name == "oidc:jane"
+        assert issuers.verify(URL, good).name == "oidc:jane"  # remembered
+        with pytest.raises(TokenError, match="too large"):
+            issuers.verify(URL, bad)
+        with pytest.raises(NotYet):  # a refusal is not
+            issuers.verify(URL, bad)
+    finally:
+        await issuers.stop()

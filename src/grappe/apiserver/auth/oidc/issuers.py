@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +15,7 @@ from grappe.apiserver.auth.oidc.config import Issuer
 from grappe.apiserver.http.messages import User
 from grappe.apiserver.registry.interface import NotYet
 from grappe.base.clock import Clock
+from grappe.base.turns import in_turns
 
 if TYPE_CHECKING:
     from grappe.apiserver.auth.oidc.keys import KeySet
@@ -27,6 +28,8 @@ _RETRY = 10.0  # seconds between attempts, also those that unknown key ids ask f
 _LEEWAY = 60.0  # seconds two clocks may differ
 _REMEMBERED = 2_000
 
+Claims = dict[str, Any]
+
 
 class _Known:
     """One issuer's keys. `keys` is None until they could be had."""
@@ -35,6 +38,8 @@ class _Known:
         self.issuer = issuer
         self.keys: KeySet | None = None
         self.verified: dict[str, tuple[User, float, float]] = {}
+        self.judging: dict[str, asyncio.Task[None]] = {}
+        self.judged: dict[str, User | TokenError] = {}
         self._fetch = fetch
         self._asked_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +68,35 @@ class _Known:
             return
         self.verified.clear()  # by keys that may be withdrawn
 
+    def user_of(self, token: str, claims: Claims) -> User:
+        """The user of a token with these claims; TokenError. NotYet when expressions take their
+        time: the answer is there when the same is asked again."""
+        found = self.judged.pop(token, None)
+        if isinstance(found, TokenError):
+            raise found
+        if found is not None:
+            return found
+        task = self.judging.get(token)
+        if task is None:
+            coming = in_turns(lambda: user_of(self.issuer, claims))
+            if not isinstance(coming, Awaitable):
+                return coming
+            task = asyncio.create_task(self._judge(token, coming), name="claims of a token")
+            self.judging[token] = task
+        raise NotYet(asyncio.shield(task))
+
+    async def _judge(self, token: str, coming: Awaitable[User]) -> None:
+        found: User | TokenError
+        try:
+            found = await coming
+        except TokenError as error:
+            found = error
+        finally:
+            del self.judging[token]
+        if len(self.judged) >= _REMEMBERED:  # nobody came for them
+            self.judged.clear()
+        self.judged[token] = found
+
     async def keep(self) -> None:
         """Until cancelled: have keys, and have them no older than an hour."""
         while True:
@@ -72,8 +106,9 @@ class _Known:
             await asyncio.sleep(_RETRY if self.keys is None else _REFRESH)
 
     def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, *self.judging.values()):
+            if task is not None:
+                task.cancel()
 
 
 class Issuers:
@@ -140,7 +175,7 @@ class Issuers:
             if coming is None:
                 raise
             raise NotYet(coming) from None
-        user = user_of(known.issuer, claims)
+        user = known.user_of(token, claims)
         try:
             return user, float(claims.get("nbf", 0)), float(claims["exp"])
         except (KeyError, TypeError, ValueError):
