@@ -12,7 +12,12 @@ class Clock(Protocol):
     """Where the current time comes from."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since the epoch. May jump either way: machines are set right, or wrong."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds that have passed since some moment, however the clock is set: for how long
+        something has been waited for or not been heard of."""
         ...
 
 
@@ -22,17 +27,30 @@ class SystemClock:
     def now(self) -> float:
         return time.time()
 
+    def elapsed(self) -> float:
+        return time.monotonic()
+
 
 class ManualClock:
     """A clock that stands still until a test moves it."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._now = start
+        self._elapsed = 0.0
 
     def now(self) -> float:
         return self._now
 
+    def elapsed(self) -> float:
+        return self._elapsed
+
     def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+        self._elapsed += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set it forward, or back, without any time passing."""
         self._now += seconds
 
 

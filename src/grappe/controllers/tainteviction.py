@@ -24,25 +24,26 @@ from grappe.controllers.pods import is_finished, is_terminating
 from grappe.reconcile import Controller, Key, Result
 
 
-def evict_at(tolerations: Iterable[Object], taints: Sequence[Object], now: float) -> float | None:
-    """When a pod must leave, by the time the taints were added; None: it may stay."""
-    found = [*tolerations]
-    at: float | None = None
-    for taint in taints:
+def leaves_in(
+    tolerations: Sequence[Object], taints: Iterable[tuple[Object, float]]
+) -> float | None:
+    """In how many seconds a pod has to leave a node: 0 or less is at once, None never. Each taint
+    comes with the seconds for which it has been there."""
+    left: float | None = None
+    for taint, age in taints:
         if taint.get("effect") != "NoExecute":
             continue
-        matching = [t for t in found if tolerates(t, taint)]
+        matching = [t for t in tolerations if tolerates(t, taint)]
         if not matching:
-            return now
+            return 0.0
         seconds = [
             t["tolerationSeconds"] for t in matching if t.get("tolerationSeconds") is not None
         ]
         if not seconds:
             continue
-        since = parse_rfc3339(taint["timeAdded"]) if taint.get("timeAdded") else now
-        leave = since + max(0, min(seconds))
-        at = leave if at is None else min(at, leave)
-    return at
+        wait = max(0, min(seconds)) - age
+        left = wait if left is None else min(left, wait)
+    return left
 
 
 def build(context: Context) -> Controller:
@@ -56,6 +57,7 @@ class TaintEvictionController:
         self._pods = context.informers.of(PODS)
         self._nodes = context.informers.of(NODES)
         self._recorder = context.recorder("taint-eviction-controller")
+        self._tainted_at: dict[str, dict[str, float]] = {}
         self.controller = Controller("tainteviction", reconcile=self.reconcile, concurrency=8)
         self._pods.add_handler(self._pod_changed)
         self._nodes.add_handler(self._node_changed)
@@ -70,9 +72,25 @@ class TaintEvictionController:
                 self.controller.enqueue_object(pod)
 
     def _node_changed(self, event_type: EventType, node: Object, old: Object | None) -> None:
+        if event_type == "DELETED":
+            self._tainted_at.pop(node["metadata"]["name"], None)
+        else:
+            self._remember(node)
         if event_type != "DELETED" and _taints(node) != (_taints(old) if old else []):
             for pod in self._pods.by_index(NODE, node["metadata"]["name"]):
                 self.controller.enqueue_object(pod)
+
+    def _remember(self, node: Object) -> None:
+        """When each taint came, in time that passes however the clock is set; what the clock says
+        counts only for those that were there before us."""
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        known = self._tainted_at.pop(node["metadata"]["name"], {})
+        found = {}
+        for taint in _taints(node):
+            since = parse_rfc3339(taint["timeAdded"]) if taint.get("timeAdded") else now
+            found[taint["key"]] = known.get(taint["key"], elapsed - max(0.0, now - since))
+        if found:
+            self._tainted_at[node["metadata"]["name"]] = found
 
     async def reconcile(self, key: Key) -> Result | None:
         pod = self._pods.get(*key)
@@ -81,13 +99,15 @@ class TaintEvictionController:
         node = self._nodes.get(None, pod["spec"].get("nodeName") or "")
         if node is None:
             return None
-        now = self._clock.now()
-        at = evict_at(pod["spec"].get("tolerations") or (), _taints(node), now)
-        if at is None:
+        elapsed = self._clock.elapsed()
+        came = self._tainted_at.get(node["metadata"]["name"], {})
+        aged = [(taint, elapsed - came.get(taint["key"], elapsed)) for taint in _taints(node)]
+        left = leaves_in(pod["spec"].get("tolerations") or (), aged)
+        if left is None:
             return None
-        if at > now:
-            return Result(at - now)
-        await self._evict(pod, now)
+        if left > 0:
+            return Result(left)
+        await self._evict(pod, self._clock.now())
         return None
 
     async def _evict(self, pod: Object, now: float) -> None:

@@ -210,7 +210,7 @@ class Registration:
         self._runtime = runtime
         self._clock = clock
         self._port = kubelet_port
-        self._written = 0.0
+        self._written = -_STATUS_SECONDS
         self._status: Object = {}
         self._uid = ""
 
@@ -300,8 +300,8 @@ class Registration:
     async def _write_status(self) -> None:
         """Every five minutes, or when something other than the heartbeat changed."""
         fresh = await self._fresh_status(self._status)
-        now = self._clock.now()
-        if _steady(fresh) == _steady(self._status) and now - self._written < _STATUS_SECONDS:
+        written = self._clock.elapsed()
+        if _steady(fresh) == _steady(self._status) and written - self._written < _STATUS_SECONDS:
             return
         node = await self._client.patch(
             NODES,
@@ -312,7 +312,7 @@ class Registration:
             field_manager="kubelet",
         )
         self._status = node.get("status") or {}
-        self._written = now
+        self._written = written
 
     async def _renew_lease(self) -> None:
         """Say that the node lives. The Lease goes with its Node, which owns it."""

@@ -152,7 +152,7 @@ class Recorder:
         """
         now = self._clock.now()
         made = self._make(obj, type, reason, message, field_path, now)
-        correlated = self._correlator.correlate(made, now)
+        correlated = self._correlator.correlate(made, self._clock.elapsed())
         if correlated is None or len(self._waiting) >= _WAITING:
             return
         self._waiting.append(correlated)

@@ -29,7 +29,7 @@ class VersionTracker:
         """Remember the answer of a write."""
         meta = obj["metadata"]
         key = Key(meta.get("namespace") or "", meta["name"])
-        self._written[key] = (int(meta["resourceVersion"]), self._clock.now())
+        self._written[key] = (int(meta["resourceVersion"]), self._clock.elapsed())
 
     def forget(self, key: Key) -> None:
         """The object is gone."""
@@ -50,7 +50,7 @@ class VersionTracker:
             return False
         version, when = written
         seen = int(copy["metadata"]["resourceVersion"]) if copy is not None else 0
-        if seen >= version or self._clock.now() - when > _FORGET_AFTER:
+        if seen >= version or self._clock.elapsed() - when > _FORGET_AFTER:
             del self._written[key]
             return False
         return True

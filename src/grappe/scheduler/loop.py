@@ -119,7 +119,7 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         turn_ends = loop.time() + _SLICE
         while True:
-            pod = self._queue.pop(self._clock.now())
+            pod = self._queue.pop(self._clock.elapsed())
             if pod is None:
                 await self._idle()
                 turn_ends = loop.time() + _SLICE
@@ -135,7 +135,9 @@ class Scheduler:
         at = self._queue.next_time()
         self._wake.clear()
         try:
-            async with asyncio.timeout(None if at is None else max(at - self._clock.now(), 0.001)):
+            async with asyncio.timeout(
+                None if at is None else max(at - self._clock.elapsed(), 0.001)
+            ):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -162,7 +164,7 @@ class Scheduler:
                 self._queue.discard(pod.uid)
             else:
                 await self._writer.report_error(pod, f"binding rejected: {error}")
-                self._queue.fail(pod.uid, self._clock.now(), unschedulable=False)
+                self._queue.fail(pod.uid, self._clock.elapsed(), unschedulable=False)
             self._retry()
         else:
             self._queue.discard(pod.uid)
@@ -177,7 +179,7 @@ class Scheduler:
         except (ApiError, TransportError) as error:
             log.warning("cannot report that %s is unschedulable: %s", pod.key, error)
             unschedulable = False
-        self._queue.fail(pod.uid, self._clock.now(), unschedulable=unschedulable)
+        self._queue.fail(pod.uid, self._clock.elapsed(), unschedulable=unschedulable)
         self._wake.set()
 
     async def _in_room(self, work: Coroutine[None, None, None]) -> None:

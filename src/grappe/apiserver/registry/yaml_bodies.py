@@ -116,7 +116,9 @@ def _yaml_loader() -> Any:
             if self.depth > MAX_DEPTH + 1:  # the value at the bottom is a node too
                 raise yaml.YAMLError("exceeded max depth")
             if self.nodes > MAX_NODES:
-                raise yaml.YAMLError(f"document contains more than {MAX_NODES} values")
+                raise yaml.YAMLError(
+                    f"document contains more than {MAX_NODES} values; send it as JSON"
+                )
 
         def ascend_resolver(self) -> None:
             self.depth -= 1

@@ -24,7 +24,7 @@ def build(context: Context) -> Controller:
 
 class NodeLifecycleController:
     """Signs of life are changes of a node's lease or status as we notice them: clocks of different
-    machines are never compared."""
+    machines are never compared, and a clock that is set makes no node silent."""
 
     def __init__(self, context: Context) -> None:
         self._client = context.client
@@ -46,7 +46,7 @@ class NodeLifecycleController:
             self._expected_at.pop(name, None)
             return
         if old is None or _heartbeat(node) != _heartbeat(old):
-            self._heard[name] = self._clock.now()
+            self._heard[name] = self._clock.elapsed()
         self.controller.enqueue(None, name)
         if old is None or _is_ready(node) != _is_ready(old):
             for other in self._nodes.list():  # whether all are silent may have changed
@@ -55,35 +55,35 @@ class NodeLifecycleController:
     def _lease_changed(self, event_type: EventType, lease: Object, old: Object | None) -> None:
         meta = lease["metadata"]
         if meta["namespace"] == "kube-node-lease" and event_type != "DELETED":
-            self._heard[meta["name"]] = self._clock.now()
+            self._heard[meta["name"]] = self._clock.elapsed()
 
     async def reconcile(self, key: Key) -> Result | None:
         node = self._nodes.get(None, key.name)
         if node is None:
             return None
-        now = self._clock.now()
-        self._forgive(key.name, now)
-        heard = self._heard.setdefault(key.name, now)
-        plan = decide(World(node, heard, self._others_ready(key.name, now)), now)
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        self._forgive(key.name, elapsed)
+        silence = elapsed - self._heard.setdefault(key.name, elapsed)
+        plan = decide(World(node, silence, self._others_ready(key.name, elapsed)), now)
         await self._act(node, plan, now)
-        if plan.look_again_at is None:
+        if plan.look_again_in is None:
             return None
-        self._expected_at[key.name] = plan.look_again_at
-        return Result(max(plan.look_again_at - now, 0.01))
+        self._expected_at[key.name] = elapsed + plan.look_again_in
+        return Result(max(plan.look_again_in, 0.01))
 
-    def _others_ready(self, name: str, now: float) -> bool:
+    def _others_ready(self, name: str, elapsed: float) -> bool:
         """Whether another node is ready and, as far as we know, has not fallen silent too."""
         return any(
-            _is_ready(node) and now < self._heard.get(other, now) + GRACE
+            _is_ready(node) and elapsed < self._heard.get(other, elapsed) + GRACE
             for node in self._nodes.list()
             if (other := node["metadata"]["name"]) != name
         )
 
-    def _forgive(self, name: str, now: float) -> None:
+    def _forgive(self, name: str, elapsed: float) -> None:
         """We were stopped or asleep ourselves: the silence since may be ours."""
         expected = self._expected_at.pop(name, None)
-        if expected is not None and now > expected + _LATE:
-            self._heard[name] = now
+        if expected is not None and elapsed > expected + _LATE:
+            self._heard[name] = elapsed
 
     async def _act(self, node: Object, plan: Plan, now: float) -> None:
         name = node["metadata"]["name"]

@@ -36,32 +36,32 @@ _STOPPED = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`heard` is when we last noticed a sign of life, by our own clock; `others_ready` whether
+    """`silence` is for how many seconds we have noticed no sign of life; `others_ready` whether
     another node is ready. When none is, it is more likely that we are cut off, and nobody is
     evicted."""
 
     node: Object
-    heard: float
+    silence: float
     others_ready: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """None: leave as it is. `look_again_at` is when silence would be too long."""
+    """None: leave as it is. `look_again_in` so many seconds silence would be too long."""
 
     conditions: list[Object] | None = None
     taints: list[Object] | None = None
     lost: bool = False
-    look_again_at: float | None = None
+    look_again_in: float | None = None
 
 
 def decide(world: World, now: float) -> Plan:
     """The next step for one node."""
     node = world.node
     known = conditions.find(node, "Ready")
-    silent_from = world.heard + (GRACE if known is not None else STARTUP_GRACE)
+    left = (GRACE if known is not None else STARTUP_GRACE) - world.silence
     listed: list[Object] | None = None
-    if now >= silent_from:
+    if left <= 0:
         listed = _unknown(node, now)
     shown = listed if listed is not None else (node.get("status") or {}).get("conditions") or []
     wanted = taints(node, shown, world.others_ready, now)
@@ -70,7 +70,7 @@ def decide(world: World, now: float) -> Plan:
         conditions=listed,
         taints=None if _same_taints(present, wanted) else wanted,
         lost=listed is not None and known is not None and known.get("status") == "True",
-        look_again_at=silent_from if now < silent_from else None,
+        look_again_in=left if left > 0 else None,
     )
 
 

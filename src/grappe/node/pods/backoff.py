@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 FIRST, MAXIMUM = 10.0, 300.0
+_SKEW = 1.0
+"""Seconds a runtime's clock may be before ours."""
 
 
 class BackOff:
@@ -29,9 +31,10 @@ class BackOff:
         return entry[0] if entry else 0.0
 
     def waits_until(self, key: str, event: float, now: float) -> float | None:
-        """When the delay counted from `event` (a container's end) is over; None: it is."""
+        """When the delay counted from `event` (a container's end) is over; None: it is. An event
+        yet to come says that the clock was set back, and how long ago it was nobody knows."""
         delay = self._entry(key, event)
-        if delay is None or now - event >= delay:
+        if delay is None or event > now + _SKEW or now - event >= delay:
             return None
         return event + delay
 

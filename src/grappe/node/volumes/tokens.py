@@ -15,11 +15,14 @@ from grappe.client.interface import Client, TransportError
 from grappe.node.volumes.payload import MountFault
 
 _DAY = 86_400.0
+_SKEW = 60.0
+"""A token asked for later than this from now is not valid yet: the clock was set back."""
 
 
 class _Token(NamedTuple):
     text: str
     renew_at: float
+    asked_at: float
 
 
 class Tokens:
@@ -36,8 +39,8 @@ class Tokens:
         key = (meta["uid"], audience, seconds)
         now = self._clock.now()
         known = self._tokens.get(key)
-        if known is not None and now < known.renew_at:
-            return known
+        if known is not None and known.asked_at - _SKEW <= now < known.renew_at:
+            return known.text, known.renew_at
         try:
             token = await self._request(pod, audience, seconds)
         except (ApiError, TransportError) as error:
@@ -45,7 +48,7 @@ class Tokens:
                 return known.text, now + 60.0
             raise MountFault(f"failed to fetch token: {error}") from error
         self._tokens[key] = token
-        return token
+        return token.text, token.renew_at
 
     def forget(self, uid: str) -> None:
         for key in [key for key in self._tokens if key[0] == uid]:
@@ -73,4 +76,4 @@ class Tokens:
         now = self._clock.now()
         expires = parse_rfc3339(answer["status"]["expirationTimestamp"])
         life = max(expires - now, 1.0)
-        return _Token(answer["status"]["token"], now + min(life * 0.8, _DAY))
+        return _Token(answer["status"]["token"], now + min(life * 0.8, _DAY), now)

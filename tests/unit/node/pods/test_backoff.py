@@ -30,3 +30,10 @@ def test_a_container_that_ran_for_long_begins_anew() -> None:
     assert backoff.waits_until("k", 800.0, 800.0) is None
     backoff.next("k", 800.0, 800.0)
     assert backoff.delay("k") == 10
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting():
+    backoff = BackOff()
+    backoff.next("k", 5000.0, 5000.0)
+    assert backoff.waits_until("k", 5005.0, 5006.0) == 5015.0
+    assert backoff.waits_until("k", 5005.0, 1406.0) is None
