@@ -223,7 +223,7 @@ def _unknown(found: Any) -> Any:
         if field.message_type.GetOptions().map_entry:
             holds_messages = field.message_type.fields_by_name["value"].message_type
             parts = list(value.values()) if holds_messages else []
-        elif field.is_repeated:
+        elif not hasattr(value, "ListFields"):  # repeated
             parts = list(value)
         for part in parts:
             yield from _unknown(part)
