@@ -122,3 +122,28 @@ async def test_a_pod_from_before_may_change_in_what_the_standards_do_not_speak_o
     loose = {"metadata": {"labels": {ENFORCE: "privileged"}}}
     await cluster.client.patch(NAMESPACES, "grown", loose)
     await cluster.client.patch(PODS, "a", image, "grown")
+
+
+async def test_evaluations_and_exemptions_are_counted(tmp_path: Path) -> None:
+    async with configured(tmp_path) as cluster:
+        await place(cluster, "mine", **{WARN: "restricted", f"{WARN}-version": "v1.99"})
+        pods = "/api/v1/namespaces/mine/pods"
+        assert (await ask(cluster, "POST", pods, pod("ok"))).status == 201
+        strong = pod("strong")
+        strong["spec"]["hostNetwork"] = True
+        assert (await ask(cluster, "POST", pods, strong)).status == 403
+        await place(cluster, "free")
+        assert (await ask(cluster, "POST", "/api/v1/namespaces/free/pods", strong)).status == 201
+        told = (await ask(cluster, "GET", "/metrics")).body.decode()
+    about = 'request_operation="create",resource="pod",subresource=""'
+    evaluations = "pod_security_evaluations_total"
+    for line in (
+        f'{evaluations}{{decision="allow",policy_level="baseline",policy_version="latest",'
+        f'mode="enforce",{about}}} 1',
+        f'{evaluations}{{decision="deny",policy_level="baseline",policy_version="latest",'
+        f'mode="enforce",{about}}} 1',
+        f'{evaluations}{{decision="deny",policy_level="restricted",policy_version="future",'
+        f'mode="warn",{about}}} 1',
+        f"pod_security_exemptions_total{{{about}}} 1",
+    ):
+        assert line in told.splitlines(), line

@@ -70,6 +70,50 @@ async def test_a_bound_volume_outlives_its_deletion(cluster: TestCluster) -> Non
         await until(lambda: missing(client, volumes, "bound"))
 
 
+def attributes_class(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "driverName": "d", "parameters": {"a": "b"}}
+
+
+async def test_an_attributes_class_in_use_outlives_its_deletion(cluster: TestCluster) -> None:
+    classes = builtin_kind("storage.k8s.io/v1", "VolumeAttributesClass")
+    assert classes is not None
+    client = cluster.client
+    async with plant(cluster, nodes=0):
+        for name in ("used", "free"):
+            made = await client.create(classes, attributes_class(name))
+            assert made["metadata"]["finalizers"] == ["kubernetes.io/vac-protection"]
+        claim = {
+            "metadata": {"name": "fast", "namespace": "default"},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+                "volumeAttributesClassName": "used",
+            },
+        }
+        await client.create(CLAIMS, claim)
+        for name in ("used", "free"):
+            await client.delete(classes, name)
+        await until(lambda: missing(client, classes, "free"))
+        assert (await client.get(classes, "used"))["metadata"]["deletionTimestamp"]
+        await client.delete(CLAIMS, "fast", "default")
+        await until(lambda: missing(client, classes, "used"))
+
+
+async def test_an_attributes_class_that_lacks_its_protection_gets_it(cluster: TestCluster) -> None:
+    classes = builtin_kind("storage.k8s.io/v1", "VolumeAttributesClass")
+    assert classes is not None
+    client = cluster.client
+    async with plant(cluster, nodes=0):
+        await client.create(classes, attributes_class("old"))
+        await client.patch(classes, "old", {"metadata": {"finalizers": None}})
+
+        async def protected() -> bool:
+            found = (await client.get(classes, "old"))["metadata"].get("finalizers")
+            return bool(found == ["kubernetes.io/vac-protection"])
+
+        await until(protected)
+
+
 async def missing(client: RestClient, resource: Resource, name: str) -> bool:
     try:
         await client.get(resource, name)

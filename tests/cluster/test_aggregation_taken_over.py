@@ -94,6 +94,15 @@ async def test_a_built_in_group_version_is_given_away_and_taken_back(
     assert "deployments" in {r["name"] for r in resources}
 
 
+async def test_the_preferred_version_stays_so_whoever_answers_it(
+    cluster: TestCluster, server: HttpsServer
+) -> None:
+    before = (await ask(cluster, "GET", "/apis/autoscaling")).body
+    await change(cluster, "v2.autoscaling", {"spec": remote_spec(server)})
+    await until_available(cluster, "v2.autoscaling", "Passed")
+    assert (await ask(cluster, "GET", "/apis/autoscaling")).body == before
+
+
 async def test_the_legacy_group_can_be_given_away_but_not_api_services_themselves(
     cluster: TestCluster, server: HttpsServer
 ) -> None:

@@ -160,6 +160,7 @@ class ApiServer:
             self._policies,
             self._webhooks,
             load_admission(config.admission_file),
+            metrics,
         )
         chain = Chain(plugins)
         self._policies.changed = self._webhooks.changed = chain.forget

@@ -1,10 +1,13 @@
-"""Protection of storage in use: a claim stays while a pod uses it, a volume while it is bound.
+"""Protection of storage in use: a claim stays while a pod uses it, a volume while it is bound, an
+attributes class while a claim or volume has it.
 
-watches        persistentvolumeclaims, persistentvolumes, pods
-writes         takes the finalizers kubernetes.io/pvc-protection and …/pv-protection away
-never touches  objects that are not being deleted
+watches        persistentvolumeclaims, persistentvolumes, pods, volumeattributesclasses
+writes         takes the finalizers kubernetes.io/pvc-protection, …/pv-protection, …/vac-protection
+               away; gives the last to classes that lack it
+never touches  other objects that are not being deleted
 
 https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
+https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from grappe.reconcile import Controller, Key
 
 _CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 _VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+_CLASS_FINALIZER = "kubernetes.io/vac-protection"
 
 
 def claims_of(pod: Object) -> Iterable[str]:
@@ -39,6 +43,15 @@ def uses(pod: Object, claim: str) -> bool:
     return claim in claims_of(pod)
 
 
+def classes_of(obj: Object) -> Iterable[str]:
+    """The names of the attributes classes a claim has, asks for or is being given, or that a volume
+    has."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    yield spec.get("volumeAttributesClassName") or ""
+    yield status.get("currentVolumeAttributesClassName") or ""
+    yield (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName") or ""
+
+
 def build_claims(context: Context) -> Controller:
     return ClaimProtection(context).controller
 
@@ -47,8 +60,12 @@ def build_volumes(context: Context) -> Controller:
     return VolumeProtection(context).controller
 
 
-def _kind(name: str) -> Resource:
-    found = builtin_kind("v1", name)
+def build_classes(context: Context) -> Controller:
+    return ClassProtection(context).controller
+
+
+def _kind(name: str, api_version: str = "v1") -> Resource:
+    found = builtin_kind(api_version, name)
     assert found is not None
     return found
 
@@ -56,13 +73,15 @@ def _kind(name: str) -> Resource:
 async def _release(
     context: Context, resource: Resource, obj: Object, finalizer: str, namespace: str | None
 ) -> None:
+    kept = [f for f in obj["metadata"]["finalizers"] if f != finalizer]
+    await _set_finalizers(context, resource, obj, kept, namespace)
+
+
+async def _set_finalizers(
+    context: Context, resource: Resource, obj: Object, finalizers: list[str], namespace: str | None
+) -> None:
     metadata = obj["metadata"]
-    patch = {
-        "metadata": {
-            "resourceVersion": metadata["resourceVersion"],
-            "finalizers": [f for f in metadata["finalizers"] if f != finalizer],
-        }
-    }
+    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}}
     try:
         await context.client.patch(resource, metadata["name"], patch, namespace)
     except ApiError as error:
@@ -124,3 +143,48 @@ class VolumeProtection:
             return
         if (volume.get("status") or {}).get("phase") != "Bound":
             await _release(self._context, self._resource, volume, _VOLUME_FINALIZER, None)
+
+
+class ClassProtection:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._resource = _kind("VolumeAttributesClass", "storage.k8s.io/v1")
+        self._classes: Informer = context.informers.of(self._resource)
+        self._users = (_kind("PersistentVolumeClaim"), _kind("PersistentVolume"))
+        self.controller = Controller(
+            "volumeattributesclass-protection-controller", reconcile=self.reconcile
+        )
+        self._classes.add_handler(self._class_changed)
+        for users in self._users:
+            context.informers.of(users).add_handler(self._user_changed)
+
+    def _class_changed(self, event_type: EventType, found: Object, old: Object | None) -> None:
+        if event_type != "DELETED":
+            self.controller.enqueue_object(found)
+
+    def _user_changed(self, event_type: EventType, user: Object, old: Object | None) -> None:
+        named = {*classes_of(user), *(classes_of(old) if old else ())}
+        for found in self._classes.list():
+            if found["metadata"]["name"] in named and _going(found, _CLASS_FINALIZER):
+                self.controller.enqueue_object(found)
+
+    async def reconcile(self, key: Key) -> None:
+        found = self._classes.get(None, key.name)
+        if found is None:
+            return
+        metadata = found["metadata"]
+        present = metadata.get("finalizers") or []
+        if not metadata.get("deletionTimestamp"):
+            if _CLASS_FINALIZER not in present:  # older than this protection
+                wanted = [*present, _CLASS_FINALIZER]
+                await _set_finalizers(self._context, self._resource, found, wanted, None)
+        elif _CLASS_FINALIZER in present and not await self._used(key.name):
+            await _release(self._context, self._resource, found, _CLASS_FINALIZER, None)
+
+    async def _used(self, name: str) -> bool:
+        """By what the server has: a claim may have come just now."""
+        for users in self._users:
+            found = await self._context.client.list(users)
+            if any(name in classes_of(user) for user in found.items):
+                return True
+        return False

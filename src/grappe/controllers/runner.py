@@ -49,6 +49,7 @@ BUILDERS: tuple[Callable[[Context], Controller], ...] = (
     garbagecollector.build,
     inuse.build_claims,
     inuse.build_volumes,
+    inuse.build_classes,
     job.build,
     namespace.build,
     nodelifecycle.build,

@@ -15,6 +15,7 @@ from grappe.apiserver.admission.node_restriction import NodeRestriction
 from grappe.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.admission.pod_security import PodSecurity
+from grappe.apiserver.admission.pod_security_metrics import PodSecurityMetrics
 from grappe.apiserver.admission.pod_security_policy import Configuration
 from grappe.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from grappe.apiserver.admission.policies.plugins import PolicyPlugins
@@ -31,6 +32,7 @@ from grappe.apiserver.admission.taint_nodes_by_condition import TaintNodesByCond
 from grappe.apiserver.admission.webhooks.plugins import WebhookPlugins
 from grappe.apiserver.auth.access import Access
 from grappe.apiserver.registry.interface import DONE, AdmissionRequest
+from grappe.base.metrics import Registry
 from grappe.store.interface import Store
 
 
@@ -41,6 +43,7 @@ def default_plugins(
     policies: PolicyPlugins,
     webhooks: WebhookPlugins,
     pod_security: Configuration,
+    metrics: Registry,
 ) -> list[Plugin]:
     """The plugins a Kubernetes API server has on by default, in their order."""
     live = Live(store)
@@ -50,7 +53,7 @@ def default_plugins(
         ServiceAccount(live),
         NodeRestriction(live),
         TaintNodesByCondition(),
-        PodSecurity(live, pod_security),
+        PodSecurity(live, pod_security, PodSecurityMetrics(metrics)),
         Priority(live),
         DefaultTolerationSeconds(),
         DefaultStorageClass(live),

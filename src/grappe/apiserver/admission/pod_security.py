@@ -12,6 +12,7 @@ from grappe.api.errors import invalid as invalid_object
 from grappe.api.resources import DEPLOYMENTS, JOBS, NAMESPACES, PODS, REPLICA_SETS
 from grappe.apiserver.admission.live import Live
 from grappe.apiserver.admission.plugin import Plugin, annotate, refuse
+from grappe.apiserver.admission.pod_security_metrics import PodSecurityMetrics
 from grappe.apiserver.admission.pod_security_policy import (
     PREFIX,
     Configuration,
@@ -43,9 +44,12 @@ class PodSecurity(Plugin):
     """Enforces on pods; warns about pods and the templates of workloads, and, when a namespace
     becomes stricter, about the pods it has."""
 
-    def __init__(self, live: Live, configuration: Configuration) -> None:
+    def __init__(
+        self, live: Live, configuration: Configuration, metrics: PodSecurityMetrics
+    ) -> None:
         self._live = live
         self._configuration = configuration
+        self._metrics = metrics
 
     def concerns(self, operation: Operation, bucket: str, subresource: str) -> bool:
         if operation not in ("CREATE", "UPDATE"):
@@ -62,6 +66,7 @@ class PodSecurity(Plugin):
             return
         exempt = self._exempt(request)
         if exempt:
+            self._metrics.exempt(request)
             annotate(request, f"{PREFIX}exempt", exempt)
             return
         is_pod = request.served.bucket == PODS.bucket
@@ -69,6 +74,7 @@ class PodSecurity(Plugin):
         wanted = policies(labels, self._configuration.defaults)
         if wanted.privileged:
             if is_pod:
+                self._metrics.evaluated(request, wanted.enforce, "enforce", allowed=True)
                 annotate(request, f"{PREFIX}enforce-policy", wanted.enforce.name)
             return
         obj = request.obj or {}
@@ -93,23 +99,30 @@ class PodSecurity(Plugin):
         enforce: bool,
     ) -> None:
         if (pod.get("spec") or {}).get("runtimeClassName") in self._configuration.runtime_classes:
+            self._metrics.exempt(request)
             annotate(request, f"{PREFIX}exempt", "runtimeClass")
             return
         wrong = label_problems(labels)
         if wrong:
             told = "; ".join(f"{cause.field}: {cause.message}" for cause in wrong)
+            self._metrics.misread(request)
             annotate(request, f"{PREFIX}error", f"Failed to parse policy: {told}")
         asked = wanted if enforce else wanted[1:]
         found = {policy: policy.violations(pod) for policy in dict.fromkeys(asked)}
+        evaluated = self._metrics.evaluated
         if found[wanted.audit]:
+            evaluated(request, wanted.audit, "audit", allowed=False)
             told = f"would violate {_told(wanted.audit, found[wanted.audit])}"
             annotate(request, f"{PREFIX}audit-violations", told)
         if enforce:
             annotate(request, f"{PREFIX}enforce-policy", wanted.enforce.name)
-            if found[wanted.enforce]:
+            allowed = not found[wanted.enforce]
+            evaluated(request, wanted.enforce, "enforce", allowed=allowed)
+            if not allowed:
                 told = _told(wanted.enforce, found[wanted.enforce])
                 raise refuse(request, f"violates {told}")
         if found[wanted.warn]:
+            evaluated(request, wanted.warn, "warn", allowed=False)
             request.warnings.append(f"would violate {_told(wanted.warn, found[wanted.warn])}")
 
     # -- namespaces ----------------------------------------------------------------------------

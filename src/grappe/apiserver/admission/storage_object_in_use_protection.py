@@ -1,17 +1,23 @@
-"""StorageObjectInUseProtection: claims and volumes in use outlive their deletion.
+"""StorageObjectInUseProtection: claims, volumes and attributes classes in use outlive their
+deletion.
 
 The controller of the same task takes the finalizer away (`controllers/inuse.py`).
 """
 
 from __future__ import annotations
 
-from grappe.apiserver.admission.kinds import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
+from grappe.apiserver.admission.kinds import (
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    VOLUME_ATTRIBUTES_CLASSES,
+)
 from grappe.apiserver.admission.plugin import Plugin
 from grappe.apiserver.registry.interface import AdmissionRequest, Operation
 
 _FINALIZERS = {
     PERSISTENT_VOLUME_CLAIMS.bucket: "kubernetes.io/pvc-protection",
     PERSISTENT_VOLUMES.bucket: "kubernetes.io/pv-protection",
+    VOLUME_ATTRIBUTES_CLASSES.bucket: "kubernetes.io/vac-protection",
 }
 
 

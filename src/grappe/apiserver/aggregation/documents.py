@@ -41,6 +41,7 @@ class Documents:
                     known.resources if known else (),
                     known.openapi_v3 if known and service.available else "",
                     known.openapi_v2 if known else {},
+                    self._services.less_preferred(service),
                 )
             )
         return found

@@ -124,5 +124,13 @@ class ApiServices:
             key=lambda s: (-s.group_priority, s.group, -s.version_priority, s.version),
         )
 
+    def less_preferred(self, service: ApiService) -> frozenset[str]:
+        """The versions of its group of a lower priority, whoever answers them."""
+        return frozenset(
+            other.version
+            for other in self._followed.by_key.values()
+            if other.group == service.group and other.version_priority < service.version_priority
+        )
+
     def names(self) -> Iterable[str]:
         return self._followed.by_key.keys()

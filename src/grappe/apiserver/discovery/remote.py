@@ -16,7 +16,8 @@ from grappe.api import Object
 class RemoteVersion:
     """A group version that another server answers. `resources` are the entries of its
     APIResourceList, as it last told them; `openapi_v3` is the hash of its OpenAPI document, empty
-    when it has none; `openapi_v2` are its definitions and paths."""
+    when it has none; `openapi_v2` are its definitions and paths. `before` are the versions of its
+    group that clients should prefer less."""
 
     group: str
     version: str
@@ -24,6 +25,7 @@ class RemoteVersion:
     resources: tuple[Object, ...] = ()
     openapi_v3: str = ""
     openapi_v2: Object = field(default_factory=dict)
+    before: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -44,11 +46,19 @@ def with_remote_groups(document: Object, remote: Remote) -> Object:
 
 
 def remote_group(known: Object | None, found: RemoteVersion) -> Object:
-    """An APIGroup with one more version; a version it prefers already stays preferred."""
+    """An APIGroup with one more version, in its place."""
     entry = {"groupVersion": f"{found.group}/{found.version}", "version": found.version}
     if known is None:
         return {"name": found.group, "versions": [entry], "preferredVersion": entry}
-    return {**known, "versions": [*known["versions"], entry]}
+    versions = _with_version(known["versions"], entry, found)
+    return {**known, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _with_version(versions: Sequence[Object], entry: Object, found: RemoteVersion) -> list[Object]:
+    """The versions with one more, the preferred one first."""
+    less = (i for i, version in enumerate(versions) if version["version"] in found.before)
+    place = next(less, len(versions))
+    return [*versions[:place], entry, *versions[place:]]
 
 
 def with_remote_discovery(document: Object, remote: Remote) -> Object:
@@ -61,7 +71,8 @@ def with_remote_discovery(document: Object, remote: Remote) -> Object:
             "resources": _discovered(found),
             "freshness": "Current" if found.available else "Stale",
         }
-        items[found.group] = {**item, "versions": [*item["versions"], version]}
+        versions = _with_version(item["versions"], version, found)
+        items[found.group] = {**item, "versions": versions}
     return {**document, "items": list(items.values())}
 
 

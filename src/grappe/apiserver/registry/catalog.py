@@ -53,7 +53,7 @@ class Catalog:
         served = self._builtin.get(key)
         if served is not None:
             return served
-        if (group, version) in self._elsewhere:
+        if self._elsewhere and (group, version) in self._elsewhere:
             return None
         resource = builtin(group, version, plural)
         if resource is not None:

@@ -30,6 +30,17 @@ def test_a_version_of_a_group_that_is_there_comes_after_its_own() -> None:
     assert document["groups"][0]["versions"] == [LOCAL]  # left alone
 
 
+def test_a_version_that_should_be_preferred_comes_first() -> None:
+    document = {"groups": [{"name": "apps", "versions": [LOCAL], "preferredVersion": LOCAL}]}
+    remote = [RemoteVersion("apps", "v9", True, before=frozenset(["v1"]))]
+    (group,) = with_remote_groups(document, remote)["groups"]
+    assert [v["version"] for v in group["versions"]] == ["v9", "v1"]
+    assert group["preferredVersion"]["version"] == "v9"
+    item = {"metadata": {"name": "apps"}, "versions": [{"version": "v1"}]}
+    (found,) = with_remote_discovery({"items": [item]}, remote)["items"]
+    assert [v["version"] for v in found["versions"]] == ["v9", "v1"]
+
+
 def test_only_ones_own_paths_are_taken_over_and_no_definition_is_replaced() -> None:
     document = {"paths": {"/api/": {}}, "definitions": {"a": {"x": 1}}}
     theirs = {
