@@ -29,6 +29,7 @@ from grappe.api.defaults import (
     storage,
     workloads,
 )
+from grappe.api.defaults.shown import SHOWN, show
 from grappe.api.resources import Resource
 
 Defaulter: TypeAlias = Callable[[Object], None]
@@ -57,3 +58,6 @@ def apply_defaults(resource: Resource, obj: Object) -> None:
     found = _BY_BUCKET.get(resource.group, {}).get(resource.kind)
     if found is not None:
         found(obj)
+    always = SHOWN.get((resource.group, resource.kind))
+    if always is not None:
+        show(obj, always)

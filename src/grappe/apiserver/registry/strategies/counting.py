@@ -13,6 +13,11 @@ class CountingStrategy(Strategy):
     generation = True
 
 
+class IngressStrategy(CountingStrategy):
+    def initial_status(self, obj: Object) -> Object:
+        return {"loadBalancer": {}}
+
+
 class ReplicationControllerStrategy(CountingStrategy):
     """The oldest kind with dependents keeps the oldest habit: it leaves them behind."""
 

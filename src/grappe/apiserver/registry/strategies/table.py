@@ -15,6 +15,7 @@ from grappe.apiserver.registry.strategies.counting import (
     CountingStrategy,
     DeploymentStrategy,
     EverythingCountsStrategy,
+    IngressStrategy,
     JobStrategy,
     ReplicationControllerStrategy,
 )
@@ -50,7 +51,7 @@ _OWN: Mapping[str, type[Strategy]] = {
     "flowcontrol.apiserver.k8s.io/flowschemas": CountingStrategy,
     "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": CountingStrategy,
     "networking.k8s.io/ingressclasses": CountingStrategy,
-    "networking.k8s.io/ingresses": CountingStrategy,
+    "networking.k8s.io/ingresses": IngressStrategy,
     "networking.k8s.io/networkpolicies": CountingStrategy,
     "policy/poddisruptionbudgets": CountingStrategy,
     "scheduling.k8s.io/priorityclasses": CountingStrategy,
