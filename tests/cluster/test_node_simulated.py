@@ -20,6 +20,9 @@ from grappe.base.clock import SystemClock
 from grappe.client.interface import TransportError
 from grappe.client.rest import RestClient
 from grappe.node.agent import run
+from grappe.node.pods.report import Reporter
+from grappe.node.pods.spec import is_terminal
+from grappe.node.pods.worker import PodWorker
 from grappe.node.runtime.simulated import SimulatedRuntime
 from grappe.node.runtime.simulated.script import ANNOTATION
 from grappe.node.settings import NodeSettings
@@ -156,6 +159,33 @@ async def test_the_node_registers_and_keeps_a_lease(lab: Lab) -> None:
     assert lease["spec"]["holderIdentity"] == "n1"
     owner = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node["metadata"]["uid"]}
     assert lease["metadata"]["ownerReferences"] == [owner]
+
+
+async def test_a_final_phase_stays_while_the_node_has_not_heard_of_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch that lags must not have the node write Running once more: the Job of the pod has
+    counted it by then, and would take it for one too many."""
+    phases: list[str] = []
+    update, want = PodWorker.update, Reporter.want
+
+    def lagging(worker: PodWorker, pod: Object) -> None:
+        if is_terminal(pod):
+            worker.wake()
+        else:
+            update(worker, pod)
+
+    def noting(reporter: Reporter, status: Object) -> None:
+        phases.append(status["phase"])
+        want(reporter, status)
+
+    monkeypatch.setattr(PodWorker, "update", lagging)
+    monkeypatch.setattr(Reporter, "want", noting)
+    await lab.create("task", {"runFor": 0.02}, restartPolicy="Never")
+    async with asyncio.timeout(15):
+        while phases.count("Succeeded") < 2:
+            await asyncio.sleep(0.01)
+    assert set(phases[phases.index("Succeeded") :]) == {"Succeeded"}
 
 
 async def test_a_pod_becomes_ready_with_the_kubelets_status(lab: Lab) -> None:

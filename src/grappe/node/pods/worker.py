@@ -377,8 +377,8 @@ class PodWorker:
                     declared,
                 )
         self._waiting_told = set(plan.waiting)
-        if spec.is_terminal(self.pod) and not over:
-            return
+        if spec.is_terminal(snapshot.pod) and not over:
+            return  # a phase that is final stays, also while the informer has not heard of it
         status = pod_status(
             snapshot,
             runtime=self._node.runtime_name,
