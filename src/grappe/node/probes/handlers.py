@@ -166,20 +166,15 @@ async def _grpc(action: Object, ip: str, timeout: float) -> Result:
         ("grpc.primary_user_agent", "kube-probe/1.36"),
     ]
     channel = grpc.aio.insecure_channel(address, options=options)
-    connected = False
     try:
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        async with asyncio.timeout(timeout):
-            await channel.channel_ready()
-            connected = True
-            answer = await check(request, timeout=timeout)
+        answer = await check(request, timeout=timeout, wait_for_ready=True)
     except grpc.aio.AioRpcError as error:
+        late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        if late and channel.get_state() is not grpc.ChannelConnectivity.READY:
+            why = f'timeout: failed to connect service "{address}" within {timeout:g}s'
+            return Result(False, f"{why}: context deadline exceeded")
         return Result(False, _refusal(error.code().name, error.details() or "", timeout))
-    except TimeoutError:
-        if connected:
-            return Result(False, _refusal("DEADLINE_EXCEEDED", "", timeout))
-        why = f'timeout: failed to connect service "{address}" within {timeout:g}s'
-        return Result(False, f"{why}: context deadline exceeded")
     finally:
         with contextlib.suppress(Exception):
             await channel.close(None)
