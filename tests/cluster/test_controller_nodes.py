@@ -115,6 +115,26 @@ async def test_a_silent_node_is_unknown_and_its_pods_leave_when_they_must(
         )
 
 
+@pytest.mark.parametrize("by", [GRACE + 5, -GRACE])
+async def test_a_clock_that_is_set_makes_no_node_silent(
+    timed: tuple[TestCluster, ManualClock], by: float
+) -> None:
+    cluster, clock = timed
+    client = cluster.client
+    async with plant(cluster, nodes=2):
+        clock.jump(by)
+        for name in ("n1", "n2"):
+            # What follows shows that the node has been looked at since.
+            await client.patch(NODES, name, {"spec": {"unschedulable": True}})
+
+            async def cordoned(name: str = name) -> set[str]:
+                found = (await client.get(NODES, name))["spec"].get("taints") or ()
+                return {taint["key"] for taint in found}
+
+            assert await until(cordoned) == {"node.kubernetes.io/unschedulable"}
+            assert await status_of(client, name) == "True"
+
+
 async def test_when_every_node_is_silent_nobody_is_evicted(
     timed: tuple[TestCluster, ManualClock],
 ) -> None:

@@ -1,5 +1,6 @@
 """Images for tests of real containers, made offline: busybox in an OCI layout."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from grappe.node.runtime.containerd.oci import File, image_tar
@@ -13,8 +14,10 @@ _APPLETS = (
 )
 
 
-def busybox_tar(name: str = BUSYBOX, user: str = "") -> bytes:
-    """An image with busybox as /bin/sh and friends."""
+def busybox_tar(
+    name: str = BUSYBOX, user: str = "", more: Mapping[str, File] | None = None
+) -> bytes:
+    """An image with busybox as /bin/sh and friends, and whatever `more` there is to be in it."""
     files = {
         "bin": File(mode=0o755, directory=True),
         "tmp": File(mode=0o1777, directory=True),
@@ -24,6 +27,7 @@ def busybox_tar(name: str = BUSYBOX, user: str = "") -> bytes:
         "etc/group": File(b"root:x:0:\nweb:x:1000:\n", 0o644),
         "bin/busybox": File(Path("/bin/busybox").read_bytes()),
     }
+    files |= more or {}
     for applet in _APPLETS.split():
         files[f"bin/{applet}"] = File(mode=0o777, link="busybox")
     return image_tar(

@@ -65,17 +65,17 @@ def credentials_for(reference: str, secrets: list[Object]) -> list[Credentials]:
             for server, auth in auths.items():
                 name = server.removeprefix("https://").removeprefix("http://").partition("/")[0]
                 if name in hosts:
-                    found.append(_credentials(server, auth))
+                    found.append(_credentials(auth))
         except (ValueError, AttributeError):
             continue
     return found
 
 
-def _credentials(server: str, auth: Object) -> Credentials:
+def _credentials(auth: Object) -> Credentials:
     user, password = auth.get("username", ""), auth.get("password", "")
     if auth.get("auth") and not user:
         user, _, password = base64.b64decode(auth["auth"]).decode().partition(":")
-    return Credentials(server, user, password, auth.get("identitytoken", ""))
+    return Credentials(user, password, auth.get("identitytoken", ""))
 
 
 class Images:

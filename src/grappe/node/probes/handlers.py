@@ -16,6 +16,8 @@ from grappe.node.runtime.interface import Runtime
 
 _BODY_LIMIT = 10 * 1024
 _OUTPUT_LIMIT = 10 * 1024
+_HEALTH = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+_SERVING = 1
 
 
 class Result(NamedTuple):
@@ -158,19 +160,39 @@ async def _grpc(action: Object, ip: str, timeout: float) -> Result:
     service = str(action.get("service") or "").encode()
     request = b"\x0a" + bytes([len(service)]) + service if service else b""
     address = _address(ip, int(action["port"]))
-    channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+    options = [
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not one kept from before
+        ("grpc.primary_user_agent", "kube-probe/1.36"),
+    ]
+    channel = grpc.aio.insecure_channel(address, options=options)
     try:
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        answer = await check(request, timeout=timeout)
+        answer = await check(request, timeout=timeout, wait_for_ready=True)
     except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Result(
-                False, f'timeout: failed to connect service "{address}" within {timeout:g}s'
-            )
-        return Result(False, f"error: health rpc failed: {error.details()}")
+        late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        if late and channel.get_state() is not grpc.ChannelConnectivity.READY:
+            why = f'timeout: failed to connect service "{address}" within {timeout:g}s'
+            return Result(False, f"{why}: context deadline exceeded")
+        return Result(False, _refusal(error.code().name, error.details() or "", timeout))
     finally:
         with contextlib.suppress(Exception):
             await channel.close(None)
-    if answer[:2] == b"\x08\x01":
+    status = answer[1] if answer[:1] == b"\x08" and len(answer) == 2 else 0
+    if status == _SERVING:
         return Result(True, "")
-    return Result(False, 'service unhealthy (responded with "NOT_SERVING")')
+    name = _HEALTH[status] if status < len(_HEALTH) else str(status)
+    return Result(False, f'service unhealthy (responded with "{name}")')
+
+
+def _refusal(code: str, details: str, timeout: float) -> str:
+    """Why a health check was not answered; `code` as gRPC names it."""
+    if code == "UNIMPLEMENTED":
+        return (
+            "error: this server does not implement the grpc health protocol "
+            f"(grpc.health.v1.Health): {details}"
+        )
+    if code == "DEADLINE_EXCEEDED":
+        return f"timeout: health rpc did not complete within {timeout:g}s"
+    go_name = "".join(word.capitalize() for word in code.split("_"))
+    return f"error: health rpc probe failed: rpc error: code = {go_name} desc = {details}"

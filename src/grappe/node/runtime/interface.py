@@ -110,9 +110,8 @@ class Image(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """How to log in to a registry; never logged."""
+    """How to log in to the registry of the image they are given with; never logged."""
 
-    server: str = ""
     username: str = ""
     password: str = ""
     identity_token: str = ""

@@ -145,13 +145,13 @@ def container(config: ContainerConfig) -> Any:
 
 
 def credentials(value: Credentials | None) -> Any:
-    """`AuthConfig`, or None."""
+    """`AuthConfig`, or None. Without the server's address, as the kubelet leaves it out:
+    containerd reads `registry:5000` as a URL of the scheme `registry` and logs in nowhere."""
     if value is None:
         return None
     return cri().AuthConfig(
         username=value.username,
         password=value.password,
-        server_address=value.server,
         identity_token=value.identity_token,
         registry_token=value.registry_token,
     )

@@ -1,0 +1,3 @@
+module grappe.invalid/tests/grpchealth
+
+go 1.24
