@@ -1,6 +1,7 @@
 """Whether this node takes a pod that was bound to it (pure): the kubelet's last word.
 
-https://kubernetes.io/docs/reference/node/ (reasons: OutOfcpu, OutOfmemory, OutOfpods, …)
+https://kubernetes.io/docs/reference/node/ (reasons: OutOfcpu, OutOfmemory, OutOfpods,
+NodePorts, …)
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from grappe.api import Object, quantity
+from grappe.node.pods import spec
 from grappe.node.pods.resources import pod_request
+
+_EVERY = "0.0.0.0"
 
 
 class Rejection(NamedTuple):
@@ -43,4 +47,32 @@ def admit(
                 f"Pod was rejected: Node didn't have enough resource: {resource}, "
                 f"requested: {wanted}, used: {used}, capacity: {capacity}",
             )
+    if _ports_taken(pod, running):
+        return Rejection(
+            "NodePorts",
+            "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the "
+            "requested pod ports",
+        )
     return None
+
+
+def _ports_taken(pod: Object, others: Iterable[Object]) -> bool:
+    """Whether a port of the host that the pod asks for is another's already."""
+    wanted = _host_ports(pod)
+    return bool(wanted) and any(
+        mine[1:] == taken[1:] and (mine[0] == taken[0] or _EVERY in (mine[0], taken[0]))
+        for other in others
+        for taken in _host_ports(other)
+        for mine in wanted
+    )
+
+
+def _host_ports(pod: Object) -> list[tuple[str, str, int]]:
+    """Address, protocol and port of each that stays taken while the pod runs."""
+    return [
+        (port.get("hostIP") or _EVERY, port.get("protocol") or "TCP", port["hostPort"])
+        for declared in spec.containers(pod)
+        if declared.kind == "main" or declared.restartable
+        for port in declared.spec.get("ports") or ()
+        if port.get("hostPort")
+    ]

@@ -128,6 +128,32 @@ def test_a_node_without_room_rejects() -> None:
     assert many.reason == "OutOfpods"
 
 
+@pytest.mark.parametrize(
+    ("mine", "taken", "refused"),
+    [
+        ({"hostPort": 80}, {"hostPort": 80}, True),
+        ({"hostPort": 80}, {"hostPort": 80, "hostIP": "127.0.0.1"}, True),
+        ({"hostPort": 80, "hostIP": "127.0.0.2"}, {"hostPort": 80, "hostIP": "127.0.0.1"}, False),
+        ({"hostPort": 80}, {"hostPort": 80, "protocol": "UDP"}, False),
+        ({"hostPort": 80}, {"hostPort": 81}, False),
+        ({"containerPort": 80}, {"containerPort": 80}, False),
+    ],
+)
+def test_a_port_of_the_host_is_given_once(mine: Object, taken: Object, refused: bool) -> None:
+    def with_port(port: Object) -> Object:
+        return pod(containers=[{"name": "c", "image": "x", "ports": [port]}])
+
+    allocatable = {"cpu": "3", "memory": "1Gi", "pods": "9"}
+    found = admit(with_port(mine), [with_port(taken)], allocatable)
+    assert (found is not None) == refused
+    if found is not None:
+        assert found.reason == "NodePorts"
+        assert found.message == (
+            "Pod was rejected: Predicate NodePorts failed: "
+            "node(s) didn't have free ports for the requested pod ports"
+        )
+
+
 def test_cgroups_are_sorted_by_qos_class() -> None:
     assert config.cgroup_parent(pod(), SETTINGS) == "/grappe/c/besteffort/podu1"
     guaranteed = with_resources({}, {"cpu": "1", "memory": "1Gi"})
