@@ -1,7 +1,7 @@
 """What a StatefulSet needs now: a pure function of a snapshot and the time.
 
 In order unless the policy is Parallel: a pod is made when all before it are available, and removed
-when all after it are gone and all before it are available.
+when all after it are gone and no other is unready.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def decide(world: World, now: float) -> Plan:
     blocked = _fill(world, found, range(first, last), create, delete, now)
     surplus = [found[n] for n in sorted(found, reverse=True) if not first <= n < last]
     if surplus and (_is_parallel(sts) or not (blocked or create)):
-        delete += _shrink(sts, surplus)
+        delete += _shrink(sts, surplus, now)
     elif not (blocked or create or delete or surplus):
         delete += _roll(world, found, range(first, last), now)
     status, current = _status(world, found, create, delete, now)
@@ -122,11 +122,23 @@ def _revision_for(world: World, number: int) -> str:
     return world.current if number < bound else world.update
 
 
-def _shrink(sts: Object, surplus: Sequence[Object]) -> list[Object]:
-    """The highest first, one at a time unless Parallel."""
+def _shrink(sts: Object, surplus: Sequence[Object], now: float) -> list[Object]:
+    """The highest first, one at a time unless Parallel; one that is not available is waited for,
+    unless all others are available or it has ended."""
     if _is_parallel(sts):
         return [p for p in surplus if not is_terminating(p)]
-    return [] if any(map(is_terminating, surplus)) else [surplus[0]]
+    if any(map(is_terminating, surplus)):
+        return []
+    highest, *others = surplus
+    if is_finished(highest) or _is_available(sts, highest, now):
+        return [highest]
+    is_alone = _is_unready(highest) and not any(map(_is_unready, others))
+    return [highest] if is_alone else []
+
+
+def _is_unready(pod: Object) -> bool:
+    """Not running and ready, whatever `minReadySeconds` asks beyond."""
+    return phase(pod) != "Running" or not is_ready(pod)
 
 
 def _roll(world: World, found: Mapping[int, Object], ordinals: range, now: float) -> list[Object]:

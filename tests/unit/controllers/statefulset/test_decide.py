@@ -161,6 +161,22 @@ def test_pods_are_removed_from_the_highest() -> None:
     assert [p["metadata"]["name"] for p in model.step().delete] == ["db-1"]
 
 
+def test_scaling_down_halts_while_several_are_not_ready() -> None:
+    def deleted(*ready: bool, **spec: Any) -> list[str]:
+        sts = statefulset(replicas=0, **spec)
+        pods = [pod(f"db-{n}", owner=sts, ready=is_ready) for n, is_ready in enumerate(ready)]
+        plan = decide(World(sts, pods, "r1", "r1"), NOW)
+        return [p["metadata"]["name"] for p in plan.delete]
+
+    assert deleted(True, True, True) == ["db-2"]
+    assert deleted(False, False, True) == ["db-2"]
+    assert deleted(True, True, False) == ["db-2"]
+    assert deleted(False, False, False) == []
+    assert deleted(False, True, False) == []
+    everything = ["db-2", "db-1", "db-0"]
+    assert deleted(False, False, False, podManagementPolicy="Parallel") == everything
+
+
 def test_the_partition_holds_an_update_back() -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
     model = Model(statefulset(updateStrategy=strategy))
