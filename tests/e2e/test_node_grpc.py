@@ -39,8 +39,9 @@ def lab() -> Iterator[RealLab]:
         yield made
 
 
-def probe(service: str = "", port: int = 50051) -> Object:
-    return {"grpc": {"port": port, "service": service}, "periodSeconds": 1, "failureThreshold": 1}
+def probe(service: str = "", port: int = 50051, patience: int = 10) -> Object:
+    asked = {"port": port, "service": service}
+    return {"grpc": asked, "periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": patience}
 
 
 async def create(lab: RealLab, name: str, **probes: Object) -> None:
@@ -84,7 +85,7 @@ def test_a_pod_is_ready_while_its_server_says_serving(lab: RealLab) -> None:
             probe("other"),
             "error: health rpc probe failed: rpc error: code = NotFound desc = unknown service",
         ),
-        ("deaf", probe(port=50052), "timeout: failed to connect service "),
+        ("deaf", probe(port=50052, patience=1), "timeout: failed to connect service "),
     ],
 )
 def test_a_liveness_probe_that_fails_restarts_it(
