@@ -90,7 +90,10 @@ class Model:
         status = {"name": "c", "state": {"terminated": terminated}}
         self.pods[uid] = {**pod, "status": {"phase": phase, "containerStatuses": [status]}}
         if FINALIZER in (pod["metadata"].get("finalizers") or ()):
-            (self.succeeded if phase == "Succeeded" else self.failed).add(uid)
+            # One that was deleted may have been written down as failed before it ended.
+            lost = (self.job["status"].get("uncountedTerminatedPods") or {}).get("failed") or ()
+            succeeded = phase == "Succeeded" and uid not in lost
+            (self.succeeded if succeeded else self.failed).add(uid)
         self._collect(uid)
 
     def kubelet(self) -> None:

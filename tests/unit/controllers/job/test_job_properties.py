@@ -1,6 +1,6 @@
 """Whatever ends when, and wherever the controller is killed: every pod is counted once."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grappe.controllers.job.indexes import parse
@@ -12,6 +12,7 @@ from .moves import move, moves
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 4), st.integers(0, 6), moves)
+@example(1, 1, [("step", 2), ("delete", 0), ("step", 1), ("succeed", 0)])
 def test_a_job_ends_with_exactly_its_completions_counted(
     parallelism: int, completions: int, done: list[tuple[str, int]]
 ) -> None:
