@@ -17,7 +17,7 @@ from bench.cluster import ServerProcess
 from bench.figures import Figure, show
 from bench.targets import START_SECONDS, WATCH_P99_MS, WATCHERS
 from bench.watch import watch
-from bench.yardstick import Calibrator
+from bench.yardstick import Calibrator, slowness_figure
 
 PARTS = ("start", "rates", "watch", "mixed", "scale")
 
@@ -28,15 +28,12 @@ def measure(directory: Path, parts: Sequence[str], seconds: int, rounds: int) ->
     first.stop()
     server = ServerProcess(directory / "data")
     try:
-        calibrator = Calibrator(server.directory)
-        try:
+        with Calibrator(server.directory) as calibrator:
             slowness = calibrator.slowness()
-            figures.append(Figure("this machine", f"{slowness:.1f} times slower than a quiet one"))
+            figures.append(slowness_figure(slowness))
             if "start" in parts:
                 figures += start(first, server, seconds, slowness)
             figures += measure_running(server, calibrator, parts, seconds, rounds, slowness)
-        finally:
-            calibrator.stop()
     finally:
         server.stop()
     if "scale" in parts:

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import load
 from bench.figures import Figure, show
 from bench.targets import IDLE_RESIDENT, IDLE_SHARE, POD_SECONDS, UP_API_SECONDS, UP_NODE_SECONDS
-from bench.yardstick import Calibrator
+from bench.yardstick import Calibrator, slowness_figure
 from grappe.api.resources import PODS
 from grappe.assembly import cluster, probe, supervisor
 from grappe.assembly.node import load_image
@@ -61,16 +61,13 @@ def start(name: str, data_dir: Path) -> tuple[ClusterConfig, float, list[Figure]
     api = _wait(lambda: probe.api_ready(config)) - begun
     node = _wait(lambda: any(probe.ready_nodes(config).values())) - begun
     up.wait()
-    calibrator = Calibrator(data_dir)
-    try:
+    with Calibrator(data_dir) as calibrator:
         slowness = calibrator.slowness()
-    finally:
-        calibrator.stop()
     return (
         config,
         slowness,
         [
-            Figure("this machine", f"{slowness:.1f} times slower than a quiet one"),
+            slowness_figure(slowness),
             _timed("up: API ready", f"{api:.2f} s", api, UP_API_SECONDS * slowness),
             _timed("up: node Ready", f"{node:.2f} s", node, UP_NODE_SECONDS * slowness),
         ],

@@ -25,7 +25,7 @@ _FIRST = "copied-000000"
 _GROUP = 500
 
 
-def measure(directory: Path, slowness: float | None = None) -> list[Figure]:
+def measure(directory: Path) -> list[Figure]:
     """Starts with what `fill` has put there. The first one writes the archive; the second is
     what every later one is like."""
     fill(directory)
@@ -34,10 +34,8 @@ def measure(directory: Path, slowness: float | None = None) -> list[Figure]:
     try:
         _settle(server)
         resident = server.memory()
-        if slowness is None:
-            calibrator = Calibrator(directory)
+        with Calibrator(directory) as calibrator:
             slowness = calibrator.slowness()
-            calibrator.stop()
     finally:
         server.stop()
     allowed = START_WITH_OBJECTS_SECONDS * slowness

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from bench import load
 from bench.figures import Figure
@@ -14,7 +15,7 @@ from bench.targets import OF_CALIBRATOR, QUIET_CPU_US
 
 
 class Calibrator:
-    """The bare responder, running beside the server."""
+    """The bare responder, running beside the server until it is left (`with`)."""
 
     def __init__(self, directory: Path) -> None:
         self._process = subprocess.Popen(
@@ -36,9 +37,16 @@ class Calibrator:
         """How many times slower than the quiet machine this one is now; at least 1."""
         return max(1.0, self.load(2, 16).cpu_us / QUIET_CPU_US)
 
-    def stop(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def slowness_figure(slowness: float) -> Figure:
+    return Figure("this machine", f"{slowness:.1f} times slower than a quiet one")
 
 
 @dataclass(frozen=True)
