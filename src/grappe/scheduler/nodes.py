@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grappe.api import Object
+from grappe.api.host_ports import HostPort
 from grappe.api.pod_resources import add_to
 from grappe.scheduler.amounts import Amounts, amounts
-from grappe.scheduler.pods import HostPort, PodInfo
+from grappe.scheduler.pods import PodInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from grappe.api import Object
+from grappe.api.host_ports import HostPort, host_ports
 from grappe.scheduler.amounts import Amounts, pod_requests
 
 DEFAULT_SCHEDULER = "default-scheduler"
-
-
-class HostPort(NamedTuple):
-    """A port of the node that a container wants; `ip` is 0.0.0.0 for all addresses."""
-
-    ip: str
-    protocol: str
-    port: int
-
-    def clashes(self, other: HostPort) -> bool:
-        return (
-            self.port == other.port
-            and self.protocol == other.protocol
-            and (self.ip == other.ip or "0.0.0.0" in (self.ip, other.ip))
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +76,7 @@ def pod_info(pod: Object) -> PodInfo:
         finished=status.get("phase") in ("Succeeded", "Failed"),
         requests=requests,
         scored=scored,
-        ports=tuple(
-            HostPort(p.get("hostIP") or "0.0.0.0", p.get("protocol") or "TCP", p["hostPort"])
-            for c in containers
-            for p in c.get("ports") or ()
-            if p.get("hostPort")
-        ),
+        ports=host_ports(containers),
         images=tuple(c.get("image") or "" for c in containers),
         node_selector=spec.get("nodeSelector") or {},
         affinity=spec.get("affinity") or {},

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from grappe.api import Object, quantity
+from grappe.api.host_ports import HostPort, host_ports
 from grappe.node.pods import spec
 from grappe.node.pods.resources import pod_request
-
-_EVERY = "0.0.0.0"
 
 
 class Rejection(NamedTuple):
@@ -58,21 +57,12 @@ def admit(
 
 def _ports_taken(pod: Object, others: Iterable[Object]) -> bool:
     """Whether a port of the host that the pod asks for is another's already."""
-    wanted = _host_ports(pod)
+    wanted = _ports(pod)
     return bool(wanted) and any(
-        mine[1:] == taken[1:] and (mine[0] == taken[0] or _EVERY in (mine[0], taken[0]))
-        for other in others
-        for taken in _host_ports(other)
-        for mine in wanted
+        mine.clashes(taken) for other in others for taken in _ports(other) for mine in wanted
     )
 
 
-def _host_ports(pod: Object) -> list[tuple[str, str, int]]:
-    """Address, protocol and port of each that stays taken while the pod runs."""
-    return [
-        (port.get("hostIP") or _EVERY, port.get("protocol") or "TCP", port["hostPort"])
-        for declared in spec.containers(pod)
-        if declared.kind == "main" or declared.restartable
-        for port in declared.spec.get("ports") or ()
-        if port.get("hostPort")
-    ]
+def _ports(pod: Object) -> tuple[HostPort, ...]:
+    """Those that stay taken while the pod runs."""
+    return host_ports(c.spec for c in spec.containers(pod) if c.kind == "main" or c.restartable)

@@ -69,8 +69,7 @@ async def _run(
     except (RuntimeFault, OSError, TimeoutError) as fault:
         await _last_words(streams, protocol, failure(str(fault)))
     else:
-        inputs = [asyncio.create_task(_input(streams, session))]
-        inputs.append(asyncio.create_task(_sizes(streams, session)))
+        inputs = [asyncio.create_task(move(streams, session)) for move in (_input, _sizes)]
         outgoing = asyncio.create_task(_output(streams, session))
         try:
             await asyncio.wait({outgoing, reading}, return_when=asyncio.FIRST_COMPLETED)
